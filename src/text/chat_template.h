@@ -1,0 +1,50 @@
+// A chat template: messages to the text that the model was trained on.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.h"
+#include "base/result.h"
+#include "text/tokenizer.h"
+
+namespace hussar {
+
+// What a template may cost. A template is a foreign program: it is bounded in everything.
+struct TemplateLimits {
+  size_t source_bytes_max = 256 << 10;
+  int64_t steps_max = 2'000'000;         // expression and statement evaluations
+  size_t output_bytes_max = 8 << 20;
+  int32_t depth_max = 64;                // nested expressions, macros, and values
+};
+
+// Text, and which bytes of it came from the caller's values and not from the template: in those no special token is recognised.
+struct RenderedText {
+  std::string text;
+  std::vector<ByteRange> foreign;  // sorted, disjoint
+};
+
+// A compiled Jinja template of the dialect that chat templates use. Immutable and thread-safe.
+class ChatTemplate {
+ public:
+  // Errors: kUnsupported or kInvalid with line number and what was met, kTooLarge.
+  static Result<ChatTemplate> compile(std::string_view source, const TemplateLimits& limits);
+
+  ChatTemplate(ChatTemplate&&) noexcept;
+  ChatTemplate& operator=(ChatTemplate&&) noexcept;
+  ~ChatTemplate();
+
+  // `trusted` variables (bos_token, eos_token, add_generation_prompt) count as the template's own text, `foreign` ones (messages, tools) as
+  // the caller's; both are objects whose members become variables. `now` feeds strftime_now.
+  // Errors: kInvalid (raise_exception's text, a type error), kTooLarge (steps, output, depth).
+  Result<RenderedText> render(const Json& trusted, const Json& foreign) const;
+
+ private:
+  struct Impl;
+  explicit ChatTemplate(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace hussar
