@@ -1,0 +1,36 @@
+# make run    set up what is missing, build, and serve a model at http://127.0.0.1:8080
+# make test   set up what is missing, build, and run every test
+# make build  only the binary, at build/hussar
+# Variables: MODEL (a GGUF file), HOST, PORT, JOBS, SERVE_FLAGS.
+MODEL ?= build/models/smollm2-135m-instruct-q4_1.gguf
+HOST ?= 127.0.0.1
+PORT ?= 8080
+JOBS ?= $(shell nproc)
+SERVE_FLAGS ?=
+
+.PHONY: run test test-long build setup bench format clean
+.NOTPARALLEL:
+
+setup:
+	@tools/setup run
+
+build: setup
+	@tools/build release hussar
+
+run: build
+	@exec build/hussar serve --model $(MODEL) --host $(HOST) --port $(PORT) $(SERVE_FLAGS)
+
+test:
+	@tools/setup test
+	@tools/run_tests
+
+# What takes too long for every change: long fuzzing, the real models' comparison runs.
+test-long:
+	@tools/setup test
+	@tools/run_tests --long
+
+format:
+	@clang-format -i $$(git ls-files '*.cc' '*.h')
+
+clean:
+	@rm -rf build
