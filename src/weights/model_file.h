@@ -15,7 +15,8 @@
 
 namespace hussar {
 
-// A metadata value. Integers of all widths become int64_t (a uint64 above INT64_MAX is refused), floats double; an array keeps one of four kinds.
+// A metadata value. Integers of all widths become int64_t (a uint64 above INT64_MAX is refused), floats
+// double; an array keeps one of four kinds.
 using MetaValue = std::variant<int64_t, double, bool, std::string, std::vector<int64_t>, std::vector<double>,
                                std::vector<bool>, std::vector<std::string>>;
 
@@ -29,8 +30,9 @@ struct StoredTensor {
 // An open model file. The spans of its tensors live as long as it does.
 class ModelFile {
  public:
-  // Reads GGUF version 2 or 3 (little-endian). Every offset, count, dimension product, string length and alignment is checked against the
-  // file's size before it is used. Errors: kNotFound, kIo, kInvalid (malformed; says where), kUnsupported (version, tensor type).
+  // Reads GGUF version 2 or 3 (little-endian). Every offset, count, dimension product, string length and
+  // alignment is checked against the file's size before it is used. Errors: kNotFound, kIo, kInvalid
+  // (malformed; says where), kUnsupported (version, tensor type).
   static Result<ModelFile> open(const std::string& path);
 
   // The same over bytes that outlive the object; for tests and fuzzing.
@@ -45,8 +47,8 @@ class ModelFile {
   const std::vector<std::pair<std::string, MetaValue>>& metadata() const;  // in the file's order
   const std::vector<StoredTensor>& tensors() const;
 
-  const MetaValue* find(std::string_view key) const;              // null when absent
-  const StoredTensor* find_tensor(std::string_view name) const;   // null when absent
+  const MetaValue* find(std::string_view key) const;             // null when absent
+  const StoredTensor* find_tensor(std::string_view name) const;  // null when absent
 
   // Typed look-ups. Errors: kInvalid naming the key when it is absent or has another type.
   Result<int64_t> get_int(std::string_view key) const;
