@@ -1,0 +1,45 @@
+#include "kernels/cpu/linear.h"
+
+#include "base/check.h"
+#include "kernels/cpu/thread_team.h"
+
+namespace hussar::cpu {
+
+const LinearKernels& linear_kernels(Isa isa) {
+  switch (isa) {
+    case Isa::kReference:
+      return reference::kLinear;
+    case Isa::kAvx2:
+      return reference::kLinear;
+    case Isa::kAvx512:
+      return reference::kLinear;
+  }
+  CHECK_NOTE(false, "no such ISA");
+}
+
+bool reads_blocks(DType dtype) { return dtype_info(dtype).block_elements > 1; }
+
+void quantize_rows(const LinearKernels& kernels, const float* x, int64_t x_stride, int32_t tokens,
+                   int32_t cols, ActivationBlock* blocks, int32_t member, int32_t size) {
+  DCHECK(cols % kBlockColumns == 0);
+  const int64_t row_blocks = cols / kBlockColumns;
+  // One row is cut between the members too, or a single token would be quantised by one of them while the
+  // others wait.
+  const Range range = split_range(tokens * row_blocks, member, size);
+  for (int64_t at = range.begin; at < range.end;) {
+    const int64_t token = at / row_blocks, block = at % row_blocks;
+    const int64_t end =
+        token * row_blocks + row_blocks < range.end ? row_blocks : range.end - token * row_blocks;
+    kernels.quantize_row(x + token * x_stride + block * kBlockColumns,
+                         static_cast<int32_t>((end - block) * kBlockColumns), blocks + at);
+    at += end - block;
+  }
+}
+
+void linear(const LinearKernels& kernels, const LinearArgs& args, int32_t member, int32_t size) {
+  const int64_t panels = (int64_t{args.w.rows} + args.w.lanes - 1) / args.w.lanes;
+  const Range range = split_range(panels, member, size);
+  if (range.begin < range.end) kernels.linear(args, range.begin, range.end);
+}
+
+}  // namespace hussar::cpu

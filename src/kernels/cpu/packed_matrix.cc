@@ -1,0 +1,274 @@
+#include "kernels/cpu/packed_matrix.h"
+
+#include <sys/mman.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+#include <string>
+
+#include "base/check.h"
+#include "kernels/cpu/float16.h"
+
+namespace hussar::cpu {
+namespace {
+
+constexpr int64_t kHugePageBytes = 2 << 20;
+
+bool is_super(DType dtype) { return dtype == DType::kQ4_K || dtype == DType::kQ5_K || dtype == DType::kQ6_K; }
+bool has_fifth_bits(DType dtype) {
+  return dtype == DType::kQ5_0 || dtype == DType::kQ5_1 || dtype == DType::kQ5_K;
+}
+bool has_min(DType dtype) { return dtype == DType::kQ4_1 || dtype == DType::kQ5_1; }
+
+void write_u16(uint8_t* at, uint16_t value) { std::memcpy(at, &value, sizeof(value)); }
+uint16_t read_u16(const uint8_t* at) {
+  uint16_t value = 0;
+  std::memcpy(&value, at, sizeof(value));
+  return value;
+}
+
+// Where the parts of one 32-column block lie inside a panel.
+template <typename Byte>
+struct BlockPlaces {
+  Byte* quants;  // nibbles, or bytes for Q8_0
+  Byte* more;    // fifth bits, or bits 4 and 5
+  Byte* scale;   // f16, of the lane 0
+  Byte* min;     // f16, of the lane 0
+  Byte* scales;  // a byte a lane (Q4_K, Q5_K), or two (Q6_K)
+  Byte* mins;
+};
+
+template <typename Byte>
+BlockPlaces<Byte> find_block(DType dtype, int32_t lanes, Byte* panel, int64_t index) {
+  const PanelLayout layout = panel_layout(dtype, lanes);
+  BlockPlaces<Byte> places{};
+  const int32_t quant_bytes = (dtype == DType::kQ8_0 ? 32 : 16) * lanes;
+  if (!is_super(dtype)) {
+    places.quants = panel + index * layout.block_bytes;
+    places.more = places.quants + quant_bytes;
+    places.scale = places.more + (has_fifth_bits(dtype) ? 4 * lanes : 0);
+    places.min = places.scale + 2 * lanes;
+    return places;
+  }
+  const int64_t sub_block = index % 8;
+  Byte* super = panel + index / 8 * (layout.superblock_bytes + 8 * layout.block_bytes);
+  places.quants = super + layout.superblock_bytes + sub_block * layout.block_bytes;
+  places.more = places.quants + quant_bytes;
+  places.scale = super;
+  if (dtype == DType::kQ6_K) {
+    places.scales = super + 2 * lanes + sub_block * 2 * lanes;
+  } else {
+    places.min = super + 2 * lanes;
+    places.scales = super + 4 * lanes + sub_block * lanes;
+    places.mins = places.scales + 8 * lanes;
+  }
+  return places;
+}
+
+void write_quants(DType dtype, int32_t lanes, int32_t lane, const int16_t* q, uint8_t* quants,
+                  uint8_t* more) {
+  for (int32_t k = 0; k < kBlockColumns; k++) {
+    const int32_t group = k / 4, at = 4 * lane + k % 4;
+    if (dtype == DType::kQ8_0) {
+      quants[4 * lanes * group + at] = static_cast<uint8_t>(q[k]);
+      continue;
+    }
+    quants[4 * lanes * (group % 4) + at] |= static_cast<uint8_t>((q[k] & 15) << (group / 4 * 4));
+    const int32_t high = q[k] >> 4;
+    if (has_fifth_bits(dtype)) more[at] |= static_cast<uint8_t>(high << group);
+    if (dtype == DType::kQ6_K)
+      more[4 * lanes * (group / 4) + at] |= static_cast<uint8_t>(high << (group % 4 * 2));
+  }
+}
+
+void read_quants(DType dtype, int32_t lanes, int32_t lane, const uint8_t* quants, const uint8_t* more,
+                 int16_t* q) {
+  for (int32_t k = 0; k < kBlockColumns; k++) {
+    const int32_t group = k / 4, at = 4 * lane + k % 4;
+    if (dtype == DType::kQ8_0) {
+      q[k] = static_cast<int8_t>(quants[4 * lanes * group + at]);
+      continue;
+    }
+    int32_t high = 0;
+    if (has_fifth_bits(dtype)) high = more[at] >> group & 1;
+    if (dtype == DType::kQ6_K) high = more[4 * lanes * (group / 4) + at] >> (group % 4 * 2) & 3;
+    const int32_t low = quants[4 * lanes * (group % 4) + at] >> (group / 4 * 4) & 15;
+    q[k] = static_cast<int16_t>(low | high << 4);
+  }
+}
+
+void write_packed_block(DType dtype, int32_t lanes, int32_t lane, int64_t index, const StoredBlock& block,
+                        uint8_t* panel) {
+  const BlockPlaces<uint8_t> places = find_block(dtype, lanes, panel, index);
+  write_quants(dtype, lanes, lane, block.q, places.quants, places.more);
+  write_u16(places.scale + 2 * lane, block.scale);
+  if (has_min(dtype) || places.mins != nullptr) write_u16(places.min + 2 * lane, block.min);
+  if (places.mins != nullptr) {
+    places.scales[lane] = static_cast<uint8_t>(block.scales[0]);
+    places.mins[lane] = static_cast<uint8_t>(block.mins);
+  } else if (places.scales != nullptr) {
+    for (int32_t i = 0; i < 2; i++) places.scales[2 * lane + i] = static_cast<uint8_t>(block.scales[i]);
+  }
+}
+
+// Fills one panel; rows from `rows` on stay zero.
+void pack_panel(const TensorView& tensor, int32_t lanes, int64_t first_row, int64_t panel_bytes,
+                uint8_t* panel) {
+  std::memset(panel, 0, static_cast<size_t>(panel_bytes));
+  const DTypeInfo& info = dtype_info(tensor.dtype);
+  const int64_t row_bytes = tensor.cols / info.block_elements * info.block_bytes;
+  StoredBlock block;
+  for (int32_t lane = 0; lane < lanes && first_row + lane < tensor.rows; lane++) {
+    const std::byte* row = tensor.bytes.data() + (first_row + lane) * row_bytes;
+    if (info.block_elements == 1) {
+      const auto size = static_cast<size_t>(info.block_bytes);
+      for (int64_t k = 0; k < tensor.cols; k++) {
+        std::memcpy(panel + (k * lanes + lane) * info.block_bytes, row + k * info.block_bytes, size);
+      }
+      continue;
+    }
+    for (int64_t i = 0; i < tensor.cols / kBlockColumns; i++) {
+      read_stored_block(tensor.dtype, row, i, &block);
+      write_packed_block(tensor.dtype, lanes, lane, i, block, panel);
+    }
+  }
+}
+
+Result<void> check_tensor(const TensorView& tensor) {
+  const DTypeInfo& info = dtype_info(tensor.dtype);
+  const std::string name(tensor.name);
+  constexpr int64_t kMax = std::numeric_limits<int32_t>::max() - 64;
+  if (tensor.rows < 1 || tensor.cols < 1 || tensor.rows > kMax || tensor.cols > kMax) {
+    return Error{ErrorCode::kUnsupported,
+                 "tensor " + name + " has a shape of " + std::to_string(tensor.rows) + " x " +
+                     std::to_string(tensor.cols),
+                 name};
+  }
+  if (tensor.cols % info.block_elements != 0) {
+    return Error{ErrorCode::kUnsupported,
+                 "tensor " + name + " has rows of " + std::to_string(tensor.cols) +
+                     " numbers, not a multiple of " + std::string(info.name) + "'s " +
+                     std::to_string(info.block_elements),
+                 name};
+  }
+  // Below 2^62 / 32 * 210: the product can't overflow.
+  const int64_t wanted = tensor.rows * (tensor.cols / info.block_elements) * info.block_bytes;
+  if (static_cast<uint64_t>(wanted) != tensor.bytes.size()) {
+    return Error{ErrorCode::kInvalid,
+                 "tensor " + name + " has " + std::to_string(tensor.bytes.size()) +
+                     " bytes where its shape takes " + std::to_string(wanted),
+                 name};
+  }
+  return {};
+}
+
+int64_t panel_size(DType dtype, int32_t lanes, int64_t cols) {
+  const PanelLayout layout = panel_layout(dtype, lanes);
+  int64_t bytes = 0;
+  if (dtype_info(dtype).block_elements == 1) {
+    bytes = cols * layout.block_bytes;
+  } else {
+    bytes = cols / kBlockColumns * layout.block_bytes + cols / kSuperblockColumns * layout.superblock_bytes;
+  }
+  return (bytes + 63) / 64 * 64;
+}
+
+}  // namespace
+
+PanelLayout panel_layout(DType dtype, int32_t lanes) {
+  const int32_t nibbles = 16 * lanes, halves = 2 * lanes;
+  switch (dtype) {
+    case DType::kF32:
+      return {4 * lanes, 0};
+    case DType::kF16:
+    case DType::kBF16:
+      return {2 * lanes, 0};
+    case DType::kQ4_0:
+      return {nibbles + halves, 0};
+    case DType::kQ4_1:
+      return {nibbles + 2 * halves, 0};
+    case DType::kQ5_0:
+      return {nibbles + 4 * lanes + halves, 0};
+    case DType::kQ5_1:
+      return {nibbles + 4 * lanes + 2 * halves, 0};
+    case DType::kQ8_0:
+      return {2 * nibbles + halves, 0};
+    case DType::kQ4_K:
+      return {nibbles, 2 * halves + 16 * lanes};
+    case DType::kQ5_K:
+      return {nibbles + 4 * lanes, 2 * halves + 16 * lanes};
+    case DType::kQ6_K:
+      return {nibbles + 8 * lanes, halves + 16 * lanes};
+  }
+  CHECK_NOTE(false, "no such format");
+}
+
+Result<PackedMatrix> PackedMatrix::pack(const TensorView& tensor, int32_t lanes, ThreadTeam& team) {
+  RETURN_IF_ERROR(check_tensor(tensor));
+  const int64_t panels = (tensor.rows + lanes - 1) / lanes;
+  PackedMatrix matrix;
+  const int64_t panel_bytes = panel_size(tensor.dtype, lanes, tensor.cols);
+  matrix.bytes_ = panels * panel_bytes;
+  const int64_t alignment = matrix.bytes_ >= kHugePageBytes ? kHugePageBytes : 64;
+  const int64_t reserved = (matrix.bytes_ + alignment - 1) / alignment * alignment;
+  matrix.memory_.reset(static_cast<uint8_t*>(
+      std::aligned_alloc(static_cast<size_t>(alignment), static_cast<size_t>(reserved))));
+  if (matrix.memory_ == nullptr) {
+    return Error{
+        ErrorCode::kOutOfMemory,
+        "no memory for tensor " + std::string(tensor.name) + " (" + std::to_string(matrix.bytes_) + " bytes)",
+        std::string(tensor.name)};
+  }
+  // Fewer pages mean fewer TLB misses while a product streams through them; it is only a hint.
+  if (alignment == kHugePageBytes)
+    madvise(matrix.memory_.get(), static_cast<size_t>(reserved), MADV_HUGEPAGE);
+  uint8_t* const memory = matrix.memory_.get();
+  team.parallel_for(panels, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; i++)
+      pack_panel(tensor, lanes, i * lanes, panel_bytes, memory + i * panel_bytes);
+  });
+  matrix.view_ = {memory, panel_bytes, static_cast<int32_t>(tensor.rows), static_cast<int32_t>(tensor.cols),
+                  lanes,  tensor.dtype};
+  return matrix;
+}
+
+void PackedMatrix::Free::operator()(uint8_t* memory) const { std::free(memory); }
+
+void PackedMatrix::dequantize_row(int32_t row, float* out) const {
+  DCHECK(row >= 0 && row < view_.rows);
+  const int32_t element_bytes = dtype_info(view_.dtype).block_bytes;
+  if (dtype_info(view_.dtype).block_elements == 1) {
+    const uint8_t* first =
+        view_.panels + row / view_.lanes * view_.panel_bytes + row % view_.lanes * element_bytes;
+    for (int64_t k = 0; k < view_.cols; k++) {
+      const auto* at = reinterpret_cast<const std::byte*>(first + k * view_.lanes * element_bytes);
+      dequantize(view_.dtype, at, 1, out + k);
+    }
+    return;
+  }
+  StoredBlock block;
+  for (int64_t i = 0; i < view_.cols / kBlockColumns; i++) {
+    read_packed_block(view_, row, i, &block);
+    block_values(view_.dtype, block, out + i * kBlockColumns);
+  }
+}
+
+void read_packed_block(const MatrixView& matrix, int32_t row, int64_t index, StoredBlock* out) {
+  const int32_t lane = row % matrix.lanes;
+  const uint8_t* panel = matrix.panels + row / matrix.lanes * matrix.panel_bytes;
+  const BlockPlaces<const uint8_t> places = find_block(matrix.dtype, matrix.lanes, panel, index);
+  read_quants(matrix.dtype, matrix.lanes, lane, places.quants, places.more, out->q);
+  out->scale = read_u16(places.scale + 2 * lane);
+  out->min = 0;
+  out->scales[0] = out->scales[1] = out->mins = 0;
+  if (has_min(matrix.dtype) || places.mins != nullptr) out->min = read_u16(places.min + 2 * lane);
+  if (places.mins != nullptr) {
+    out->scales[0] = out->scales[1] = places.scales[lane];
+    out->mins = places.mins[lane];
+  } else if (places.scales != nullptr) {
+    for (int32_t i = 0; i < 2; i++) out->scales[i] = static_cast<int8_t>(places.scales[2 * lane + i]);
+  }
+}
+
+}  // namespace hussar::cpu
