@@ -15,12 +15,12 @@
 namespace hussar {
 
 struct EngineOptions {
-  int32_t context_max = 0;              // positions of one sequence: prompt and answer
-  int32_t kv_blocks = 0;                // of the pool
+  int32_t context_max = 0;  // positions of one sequence: prompt and answer
+  int32_t kv_blocks = 0;    // of the pool
   KvType kv_type = KvType::kF16;
-  int32_t running_max = 64;             // sequences that run at once
-  int32_t queue_max = 256;              // requests that wait
-  int32_t step_tokens_max = 512;        // rows of one step
+  int32_t running_max = 64;       // sequences that run at once
+  int32_t queue_max = 256;        // requests that wait
+  int32_t step_tokens_max = 512;  // rows of one step; at least running_max
   bool prefix_cache = true;
 };
 
@@ -29,33 +29,37 @@ struct EngineCounters {
   int32_t waiting = 0, running = 0;
   int32_t blocks_all = 0, blocks_free = 0, blocks_cached = 0, blocks_used = 0;
   int64_t requests_accepted = 0, requests_refused = 0;
-  int64_t finished[6] = {};             // by FinishReason
-  int64_t prompt_tokens = 0;            // of admitted requests, cached ones included
+  int64_t finished[6] = {};   // by FinishReason
+  int64_t prompt_tokens = 0;  // of admitted requests, cached ones included
   int64_t prefix_queried_tokens = 0, prefix_hit_tokens = 0;
-  int64_t generated_tokens = 0;         // committed
-  int64_t surplus_tokens = 0;           // computed for a sequence that had ended meanwhile
+  int64_t generated_tokens = 0;  // committed
+  int64_t surplus_tokens = 0;    // computed for a sequence that had ended meanwhile
+  int64_t rows = 0;              // tokens that went through the model, of prompts and of answers
   int64_t steps = 0;
-  TimePoint last_step;                  // of the last loop turn, idle ones included: readiness watches it
+  TimePoint last_step;  // of the last loop turn, idle ones included: readiness watches it
 };
 
 class Engine {
  public:
-  // Reserves everything that steps will need and starts the thread. `token_bytes[id]` are the bytes that a token adds to the answer (empty for
-  // control tokens), for stop strings. Errors: as Backend::reserve.
+  // Reserves everything that steps will need and starts the thread. `token_bytes[id]` are the bytes that a
+  // token adds to the answer (empty for control tokens), for stop strings. Errors: kInvalid (an option,
+  // named), and Backend::reserve's.
   static Result<std::unique_ptr<Engine>> start(const EngineOptions& options, std::unique_ptr<Backend> backend,
                                                std::unique_ptr<Model> model,
                                                std::vector<std::string> token_bytes);
   virtual ~Engine() = default;  // shuts down
 
   // Any thread. Once accepted, the sink gets exactly one terminal event.
-  // Errors: kTooLarge (can never fit), kFull (queue), kCancelled (shutting down), kInvalid (a field out of range).
+  // Errors: kTooLarge (can never fit), kFull (queue), kCancelled (shutting down), kDeviceFault (the device
+  // has failed), kInvalid (a field out of range; the error names it).
   virtual Result<RequestId> submit(Request request, EventSink sink) = 0;
   // Any thread. Its blocks are free within one step. An unknown or ended id is ignored.
   virtual void cancel(RequestId id) = 0;
   virtual EngineCounters counters() const = 0;  // any thread
   virtual const EngineOptions& options() const = 0;
   virtual const DeviceInfo& device() const = 0;
-  // Ends all requests with kShutdown and joins the thread. Idempotent.
+  // Ends all requests with kShutdown and joins the thread. Idempotent; any thread but the engine's own, so
+  // never from a sink.
   virtual void shutdown() = 0;
 };
 

@@ -21,32 +21,35 @@ using RequestId = uint64_t;  // chosen by Engine::submit, never reused
 enum class FinishReason : uint8_t { kStop, kLength, kCancelled, kDeadline, kError, kShutdown };
 
 struct Request {
-  std::vector<TokenId> prompt;              // at least 1 token, each within the vocabulary
-  int32_t tokens_max = 0;                   // at least 1; prompt + tokens_max fits the context
-  int32_t tokens_min = 0;                   // until then stop ids can't be sampled and stop strings don't end the answer
+  std::vector<TokenId> prompt;  // at least 1 token, each within the vocabulary
+  int32_t tokens_max = 0;       // at least 1; prompt + tokens_max fits the context
+  // The first tokens_min tokens can't be stop ids, and stop strings are looked for in the bytes of the tokens
+  // after them only.
+  int32_t tokens_min = 0;
   SampleParams sample;
   uint64_t seed = 0;
   std::vector<TokenBias> bias;
-  std::vector<TokenId> stop_ids;            // the file's end tokens too, unless they are ignored
+  std::vector<TokenId> stop_ids;               // the file's end tokens too, unless they are ignored
   std::shared_ptr<const StopAutomaton> stops;  // null: none
-  int32_t logprobs_top = -1;                // as in SampleRow
-  std::string cache_salt;                   // prompts share cached blocks only under the same salt
+  int32_t logprobs_top = -1;                   // as in SampleRow
+  std::string cache_salt;                      // prompts share cached blocks only under the same salt
 };
 
 // One committed token, or the end. The last event of a request has `finish` and comes exactly once.
 struct TokenEvent {
   RequestId request = 0;
-  TokenId token = -1;                       // -1: no token, only the end (cancelled, shutdown, error)
+  TokenId token = -1;  // -1: no token, only the end (cancelled, shutdown, error)
   float logprob = 0.0f;
   std::vector<TokenLogprob> top;
   std::optional<FinishReason> finish;
-  TimePoint time;                           // of the commit
-  // With the last event: what the request used.
+  TimePoint time;  // of the commit
+  // With the last event: what the request used (nothing when it ended while it waited).
   int32_t prompt_tokens = 0;
-  int32_t cached_prompt_tokens = 0;         // of those, taken from the prefix cache
-  int32_t generated_tokens = 0;             // committed ones up to the one that ended the answer
-  TokenId stop_token = -1;                  // the stop id that ended it, or -1
-  std::string error;                        // with kError
+  int32_t cached_prompt_tokens = 0;  // of those, taken from the prefix cache
+  int32_t generated_tokens = 0;      // committed ones up to the one that ended the answer
+  TokenId stop_token = -1;           // the stop id that ended it, or -1
+  TimePoint admitted;                // with the last event: when the request left the queue
+  std::string error;                 // with kError
 };
 
 // Called on the engine thread, in order, with the events of one request of one step; must not block.

@@ -21,6 +21,7 @@ struct DeviceInfo {
   int32_t threads = 1;
   int32_t steps_in_flight_max = 1;
   int32_t kv_block_tokens = 32;     // positions that share a KV block
+  bool roles_agree = false;         // prompt and generated rows get bit-identical sums: their KV blocks may stand in for each other
 };
 
 // Measured on this machine with the backend's own threads, for the roofline fractions of benchmarks.

@@ -1,0 +1,343 @@
+#include "engine/engine_loop.h"
+
+#include <algorithm>
+#include <chrono>
+#include <mutex>
+#include <span>
+#include <thread>
+#include <unordered_map>
+#include <utility>
+
+#include "base/bounded_queue.h"
+#include "base/check.h"
+#include "engine/block_pool.h"
+#include "engine/sampler.h"
+#include "engine/scheduler.h"
+#include "engine/validate.h"
+
+namespace hussar {
+namespace {
+
+// How long an idle engine sleeps at most, so that EngineCounters::last_step shows that it lives.
+constexpr std::chrono::milliseconds kIdleTurn{100};
+
+struct Command {
+  enum class Kind : uint8_t { kSubmit, kCancel };
+  Kind kind = Kind::kSubmit;
+  RequestId id = 0;
+  Request request;
+  EventSink sink;
+};
+
+SchedulerLimits scheduler_limits(const EngineOptions& options, const DeviceInfo& device) {
+  SchedulerLimits limits;
+  limits.context_max = options.context_max;
+  limits.running_max = options.running_max;
+  limits.queue_max = options.queue_max;
+  limits.step_tokens_max = options.step_tokens_max;
+  limits.prefix_cache = options.prefix_cache;
+  limits.cache_generated = device.roles_agree;
+  return limits;
+}
+
+// Between two drains there are at most queue_max submissions, and one cancellation for each request that
+// lives then or is submitted.
+size_t commands_max(const EngineOptions& options) {
+  return 3 * static_cast<size_t>(options.queue_max) + static_cast<size_t>(options.running_max);
+}
+
+class EngineLoop final : public Engine {
+ public:
+  EngineLoop(const EngineOptions& options, EngineParts parts);
+  ~EngineLoop() override { shutdown(); }
+
+  Result<RequestId> submit(Request request, EventSink sink) override;
+  void cancel(RequestId id) override;
+  EngineCounters counters() const override;
+  const EngineOptions& options() const override { return options_; }
+  const DeviceInfo& device() const override { return backend_->info(); }
+  void shutdown() override;
+
+ private:
+  void run();
+  // Hands queued commands to the scheduler; true when the engine is to end.
+  bool take_commands();
+  void release_and_start_slots();
+  Result<void> run_step();
+  void rest();
+  void end(FinishReason reason, const std::string& error);
+  void publish();
+
+  const EngineOptions options_;
+  const std::unique_ptr<Backend> backend_;
+  const Backend::Forward forward_;
+  const std::vector<std::string> token_bytes_;
+  const RequestLimits request_limits_;
+
+  // --- shared
+  // ------------------------------------------------------------------------------------------------------------------------
+  BoundedQueue<Command> commands_;
+  mutable std::mutex mutex_;  // guards what follows; never held while a sink or the backend runs
+  EngineCounters counters_;
+  int32_t untaken_ = 0;  // submissions in commands_
+  std::unordered_map<RequestId, bool>
+      live_;  // accepted, no terminal event yet; true once a cancellation is queued
+  RequestId next_id_ = 1;
+  bool closed_ = false;
+  Error closed_error_;
+  std::mutex join_mutex_;
+
+  // --- the engine thread's
+  // -----------------------------------------------------------------------------------------------------------
+  BlockPool pool_;
+  Scheduler scheduler_;
+  Sampler sampler_;
+  std::unordered_map<RequestId, EventSink> sinks_;
+  StepPlan plan_;
+  bool resting_ = false;
+  // Reused from step to step.
+  std::vector<Command> taken_;
+  std::vector<TokenEvent> events_;
+  std::vector<TokenId> tokens_;
+  std::vector<BatchPart> parts_;
+  std::vector<SampleRow> rows_;
+
+  std::thread thread_;
+};
+
+EngineLoop::EngineLoop(const EngineOptions& options, EngineParts parts)
+    : options_(options),
+      backend_(std::move(parts.backend)),
+      forward_(std::move(parts.forward)),
+      token_bytes_(std::move(parts.token_bytes)),
+      request_limits_{.vocab_size = parts.vocab_size,
+                      .context_max = options.context_max,
+                      .kv_blocks = options.kv_blocks,
+                      .kv_block_tokens = backend_->info().kv_block_tokens},
+      commands_(commands_max(options)),
+      pool_(options.kv_blocks, backend_->info().kv_block_tokens),
+      scheduler_(scheduler_limits(options, backend_->info()), pool_, token_bytes_),
+      sampler_(options.running_max) {
+  counters_.blocks_all = counters_.blocks_free = options.kv_blocks;
+  counters_.last_step = Clock::now();
+  thread_ = std::thread([this] { run(); });
+}
+
+// --- any thread
+// ---------------------------------------------------------------------------------------------------------------------------
+
+Result<RequestId> EngineLoop::submit(Request request, EventSink sink) {
+  Result<void> valid = validate_request(request, request_limits_);
+  std::lock_guard lock(mutex_);
+  const auto refuse = [this](Error error) {
+    ++counters_.requests_refused;
+    return error;
+  };
+  if (!valid.ok()) return refuse(std::move(valid).error());
+  if (closed_) return refuse(closed_error_);
+  if (untaken_ + counters_.waiting >= options_.queue_max) {
+    return refuse({ErrorCode::kFull,
+                   std::to_string(options_.queue_max) + " requests wait already; try again later", ""});
+  }
+  const RequestId id = next_id_++;
+  CHECK(commands_.try_push({Command::Kind::kSubmit, id, std::move(request), std::move(sink)}));
+  live_.emplace(id, false);
+  ++untaken_;
+  ++counters_.requests_accepted;
+  return id;
+}
+
+void EngineLoop::cancel(RequestId id) {
+  std::lock_guard lock(mutex_);
+  const auto live = live_.find(id);
+  if (closed_ || live == live_.end() || live->second) return;
+  live->second = true;
+  CHECK(commands_.try_push({Command::Kind::kCancel, id, {}, {}}));
+}
+
+EngineCounters EngineLoop::counters() const {
+  std::lock_guard lock(mutex_);
+  EngineCounters counters = counters_;
+  counters.waiting += untaken_;
+  return counters;
+}
+
+void EngineLoop::shutdown() {
+  {
+    std::lock_guard lock(mutex_);
+    if (!closed_) closed_error_ = {ErrorCode::kCancelled, "the server is shutting down", ""};
+    closed_ = true;
+    commands_.close();
+  }
+  std::lock_guard lock(join_mutex_);
+  if (thread_.joinable()) thread_.join();
+}
+
+// --- the engine thread
+// --------------------------------------------------------------------------------------------------------------------
+
+void EngineLoop::run() {
+  while (!take_commands()) {
+    scheduler_.plan(Clock::now(), &plan_);
+    release_and_start_slots();
+    publish();
+    if (plan_.parts.empty()) {
+      rest();
+      continue;
+    }
+    resting_ = false;
+    if (Result<void> done = run_step(); !done.ok()) {
+      end(FinishReason::kError, done.error().message);
+      return;
+    }
+    publish();
+#ifndef NDEBUG
+    scheduler_.check_integrity();
+#endif
+  }
+  end(FinishReason::kShutdown, "");
+}
+
+bool EngineLoop::take_commands() {
+  taken_.clear();
+  bool closed = false;
+  {
+    std::lock_guard lock(mutex_);
+    commands_.drain(&taken_);
+    counters_.waiting += untaken_;
+    untaken_ = 0;
+    closed = closed_;
+  }
+  const TimePoint now = Clock::now();
+  for (Command& command : taken_) {
+    if (command.kind == Command::Kind::kCancel) {
+      scheduler_.cancel(command.id, now, &events_);
+      continue;
+    }
+    sinks_.emplace(command.id, std::move(command.sink));
+    // Can't fail: submit() has checked the sizes and counted the queue.
+    CHECK(scheduler_.submit(command.id, std::move(command.request)).ok());
+  }
+  return closed;
+}
+
+void EngineLoop::release_and_start_slots() {
+  for (int32_t slot : plan_.ended) {
+    backend_->end_sequence(slot);
+    sampler_.end(slot);
+  }
+  for (int32_t slot : plan_.started) {
+    const Scheduler::SequenceView sequence = scheduler_.sequence(slot);
+    backend_->begin_sequence(slot, sequence.tokens);
+    sampler_.begin(slot, sequence.request);
+  }
+}
+
+Result<void> EngineLoop::run_step() {
+  tokens_.clear();
+  parts_.clear();
+  rows_.clear();
+  for (const StepPart& part : plan_.parts) {
+    const Scheduler::SequenceView sequence = scheduler_.sequence(part.slot);
+    const auto part_tokens =
+        sequence.tokens.subspan(static_cast<size_t>(part.first_position), static_cast<size_t>(part.rows));
+    tokens_.insert(tokens_.end(), part_tokens.begin(), part_tokens.end());
+    parts_.push_back(
+        {part.slot, part.first_position, part.rows, part.logit_rows, part.role, sequence.blocks});
+    if (part.logit_rows == 1)
+      rows_.push_back(sampler_.row(part.slot, sequence, static_cast<int32_t>(rows_.size())));
+  }
+  backend_->forward({tokens_, parts_}, forward_);
+  backend_->sample(rows_);
+  ASSIGN_OR_RETURN(const StepOutput output, backend_->finish_step());
+  scheduler_.commit(plan_, output.rows, Clock::now(), &events_);
+  return {};
+}
+
+// Nothing can run: waits for a command.
+void EngineLoop::rest() {
+  if (!resting_) {
+    scheduler_.check_integrity();
+    CHECK(pool_.used() == 0 && pool_.pledged() == 0);
+    resting_ = true;
+  }
+  commands_.wait_until(Clock::now() + kIdleTurn);
+}
+
+// Ends every request, those included that were accepted and not yet taken.
+void EngineLoop::end(FinishReason reason, const std::string& error) {
+  {
+    std::lock_guard lock(mutex_);
+    if (!closed_) closed_error_ = {ErrorCode::kDeviceFault, "the device has failed: " + error, ""};
+    closed_ = true;
+  }
+  (void)take_commands();
+  scheduler_.end_all(reason, error, Clock::now(), &events_);
+  publish();
+}
+
+// Shows the counters first and tells the sinks then, so that who has seen a last event finds its blocks
+// returned.
+void EngineLoop::publish() {
+  const SchedulerCounts counts = scheduler_.counts();
+  {
+    std::lock_guard lock(mutex_);
+    EngineCounters& c = counters_;
+    c.waiting = counts.waiting;
+    c.running = counts.running;
+    c.blocks_free = pool_.free();
+    c.blocks_cached = pool_.cached();
+    c.blocks_used = pool_.used();
+    std::ranges::copy(counts.finished, c.finished);
+    c.prompt_tokens = counts.prompt_tokens;
+    c.prefix_queried_tokens = counts.prefix_queried_tokens;
+    c.prefix_hit_tokens = counts.prefix_hit_tokens;
+    c.generated_tokens = counts.generated_tokens;
+    c.surplus_tokens = counts.surplus_tokens;
+    c.rows = counts.rows;
+    c.steps = counts.steps;
+    c.last_step = Clock::now();
+    for (const TokenEvent& event : events_) {
+      if (event.finish) live_.erase(event.request);
+    }
+  }
+  for (size_t begin = 0; begin < events_.size();) {
+    size_t end = begin + 1;
+    while (end < events_.size() && events_[end].request == events_[begin].request) ++end;
+    const auto sink = sinks_.find(events_[begin].request);
+    CHECK(sink != sinks_.end());
+    sink->second(std::span(events_).subspan(begin, end - begin));
+    if (events_[end - 1].finish) sinks_.erase(sink);
+    begin = end;
+  }
+  events_.clear();
+}
+
+}  // namespace
+
+Result<void> validate_options(const EngineOptions& options) {
+  const auto at_least = [](const char* name, int64_t value, int64_t min) -> Result<void> {
+    if (value >= min) return {};
+    return Error{ErrorCode::kInvalid,
+                 "must be at least " + std::to_string(min) + ", not " + std::to_string(value), name};
+  };
+  RETURN_IF_ERROR(at_least("context_max", options.context_max, 2));
+  RETURN_IF_ERROR(at_least("kv_blocks", options.kv_blocks, 1));
+  RETURN_IF_ERROR(at_least("running_max", options.running_max, 1));
+  RETURN_IF_ERROR(at_least("queue_max", options.queue_max, 1));
+  // So that every decoding sequence fits every step.
+  return at_least("step_tokens_max", options.step_tokens_max, options.running_max);
+}
+
+StepLimits step_limits(const EngineOptions& options) {
+  return {.rows_max = options.step_tokens_max,
+          .parts_max = options.running_max,
+          .logit_rows_max = options.running_max,
+          .context_max = options.context_max};
+}
+
+std::unique_ptr<Engine> start_engine_loop(const EngineOptions& options, EngineParts parts) {
+  return std::make_unique<EngineLoop>(options, std::move(parts));
+}
+
+}  // namespace hussar

@@ -1,0 +1,31 @@
+// Turns a request's parameters and where it stands into rows for Backend::sample.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "engine/scheduler.h"
+#include "kernels/batch.h"
+
+namespace hussar {
+
+// Keeps for each slot what does not change from token to token, so that a step allocates nothing. The engine
+// thread owns it.
+class Sampler {
+ public:
+  explicit Sampler(int32_t slots) : biases_(static_cast<size_t>(slots)) {}
+
+  void begin(int32_t slot, const Request& request);
+  void end(int32_t slot) { biases_[static_cast<size_t>(slot)].clear(); }
+
+  // How the next token of the slot is sampled. The row points into this sampler and is valid until the slot's
+  // next begin() or end().
+  SampleRow row(int32_t slot, const Scheduler::SequenceView& sequence, int32_t logit_row) const;
+
+ private:
+  // By slot: the request's own bias, then its stop ids as forbidden ones, which are left off once tokens_min
+  // is reached.
+  std::vector<std::vector<TokenBias>> biases_;
+};
+
+}  // namespace hussar

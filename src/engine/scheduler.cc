@@ -1,0 +1,381 @@
+#include "engine/scheduler.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+
+namespace hussar {
+
+Scheduler::Scheduler(const SchedulerLimits& limits, BlockPool& pool, std::span<const std::string> token_bytes)
+    : limits_(limits), pool_(pool), token_bytes_(token_bytes) {
+  CHECK(limits.running_max >= 1 && limits.queue_max >= 1);
+  CHECK(limits.step_tokens_max >= limits.running_max);
+  sequences_.resize(static_cast<size_t>(limits.running_max));
+  running_.reserve(sequences_.size());
+  for (int32_t slot = limits.running_max - 1; slot >= 0; --slot) slots_free_.push_back(slot);
+}
+
+int64_t Scheduler::blocks_needed(int64_t prompt_tokens, int64_t tokens_max, int32_t block_tokens) {
+  return (prompt_tokens + tokens_max + block_tokens - 1) / block_tokens;
+}
+
+Result<void> Scheduler::submit(RequestId id, Request request) {
+  const int64_t prompt_tokens = static_cast<int64_t>(request.prompt.size());
+  if (prompt_tokens + request.tokens_max > limits_.context_max) {
+    return Error{ErrorCode::kTooLarge, "prompt and answer exceed the context", "max_tokens"};
+  }
+  if (blocks_needed(prompt_tokens, request.tokens_max, pool_.block_tokens()) > pool_.all()) {
+    return Error{ErrorCode::kTooLarge, "prompt and answer exceed the KV pool", "max_tokens"};
+  }
+  if (waiting_.size() >= static_cast<size_t>(limits_.queue_max)) {
+    return Error{ErrorCode::kFull, "too many requests are waiting", ""};
+  }
+  waiting_.push_back({id, std::move(request)});
+  return {};
+}
+
+void Scheduler::cancel(RequestId id, TimePoint now, std::vector<TokenEvent>* events) {
+  const auto slot = std::ranges::find(running_, id, [this](int32_t s) { return at(s).id; });
+  if (slot != running_.end()) {
+    end_without_token(*slot, FinishReason::kCancelled, "", now, events);
+    return;
+  }
+  const auto waiting = std::ranges::find(waiting_, id, &Waiting::id);
+  if (waiting == waiting_.end()) return;
+  end_waiting(*waiting, FinishReason::kCancelled, "", now, events);
+  waiting_.erase(waiting);
+  admission_blocked_ = false;
+}
+
+void Scheduler::end_all(FinishReason reason, std::string_view error, TimePoint now,
+                        std::vector<TokenEvent>* events) {
+  while (!running_.empty()) end_without_token(running_.front(), reason, error, now, events);
+  for (const Waiting& waiting : waiting_) end_waiting(waiting, reason, error, now, events);
+  waiting_.clear();
+  admission_blocked_ = false;
+}
+
+// --- planning
+// ---------------------------------------------------------------------------------------------------------------------------
+
+void Scheduler::plan(TimePoint now, StepPlan* plan) {
+  CHECK(uncommitted_step_ == 0);
+  plan->step = counts_.steps + 1;
+  plan->parts.clear();
+  plan->rows = plan->logit_rows = 0;
+  plan->started.clear();
+  plan->ended.clear();
+  plan->ended.swap(slots_ended_);
+  admit_waiting(now, plan);
+  for (int32_t slot : running_) {
+    if (at(slot).generated_tokens > 0) add_part(slot, 1, RowRole::kGenerated, plan);
+  }
+  CHECK(plan->rows <= limits_.step_tokens_max);
+  plan_prompts(plan);
+  if (plan->parts.empty()) return;
+  uncommitted_step_ = plan->step;
+  ++counts_.steps;
+  counts_.rows += plan->rows;
+}
+
+void Scheduler::admit_waiting(TimePoint now, StepPlan* plan) {
+  while (!waiting_.empty() && !slots_free_.empty() && !admission_blocked_) {
+    if (admit(waiting_.front(), now, plan)) {
+      waiting_.pop_front();
+    } else {
+      admission_blocked_ = true;
+    }
+  }
+}
+
+bool Scheduler::admit(Waiting& waiting, TimePoint now, StepPlan* plan) {
+  Request& request = waiting.request;
+  find_prefix(request);
+  const int32_t prompt_tokens = static_cast<int32_t>(request.prompt.size());
+  const int32_t hits = static_cast<int32_t>(hits_.size());
+  const int64_t needed = blocks_needed(prompt_tokens, request.tokens_max, pool_.block_tokens());
+  const int32_t more = static_cast<int32_t>(needed) - hits;
+  if (!pool_.admit(hits_, more)) return false;
+
+  const int32_t slot = slots_free_.back();
+  slots_free_.pop_back();
+  Sequence& sequence = at(slot);
+  sequence.state = State::kRunning;
+  sequence.id = waiting.id;
+  sequence.tokens = std::move(request.prompt);
+  sequence.tokens.reserve(static_cast<size_t>(prompt_tokens + request.tokens_max));
+  sequence.request = std::move(request);
+  sequence.request.prompt.clear();
+  sequence.prompt_tokens = prompt_tokens;
+  sequence.blocks.reserve(static_cast<size_t>(needed));
+  sequence.blocks.assign(hits_.begin(), hits_.end());
+  sequence.published = hits;
+  sequence.pledged = more;
+  sequence.computed = sequence.cached_tokens = hits * pool_.block_tokens();
+  if (sequence.request.stops) sequence.stops.emplace(sequence.request.stops);
+  sequence.admitted = now;
+  running_.push_back(slot);
+  plan->started.push_back(slot);
+  counts_.prompt_tokens += prompt_tokens;
+  if (limits_.prefix_cache) counts_.prefix_queried_tokens += prompt_tokens;
+  counts_.prefix_hit_tokens += sequence.cached_tokens;
+  return true;
+}
+
+// Fills hits_ with the published blocks that begin the prompt. The block of the last prompt token is never
+// among them: that token is always computed, in a block of the sequence's own, because its logits are needed.
+void Scheduler::find_prefix(const Request& request) {
+  hits_.clear();
+  if (!limits_.prefix_cache) return;
+  const std::span<const TokenId> prompt = request.prompt;
+  const size_t size = static_cast<size_t>(pool_.block_tokens());
+  int32_t parent = BlockPool::kNone;
+  for (size_t begin = 0; begin + size < prompt.size(); begin += size) {
+    parent = pool_.find(parent, prompt.subspan(begin, size), request.cache_salt);
+    if (parent == BlockPool::kNone) return;
+    hits_.push_back(parent);
+  }
+}
+
+// Uses blocks that were published after the sequence's admission, by a prompt that began alike and ran ahead
+// of it.
+void Scheduler::adopt_prefix(Sequence& sequence) {
+  const int32_t size = pool_.block_tokens();
+  const std::span<const TokenId> tokens = sequence.tokens;
+  while (limits_.prefix_cache && sequence.computed == sequence.published * size &&
+         sequence.computed + size < sequence.prompt_tokens) {
+    const int32_t parent = sequence.published == 0 ? BlockPool::kNone : sequence.blocks.back();
+    const auto wanted = tokens.subspan(static_cast<size_t>(sequence.computed), static_cast<size_t>(size));
+    const int32_t block = pool_.find(parent, wanted, sequence.request.cache_salt);
+    if (block == BlockPool::kNone) return;
+    pool_.adopt(block);
+    --sequence.pledged;
+    sequence.blocks.push_back(block);
+    ++sequence.published;
+    sequence.computed += size;
+    sequence.cached_tokens += size;
+    counts_.prefix_hit_tokens += size;
+  }
+}
+
+void Scheduler::plan_prompts(StepPlan* plan) {
+  pending_.clear();
+  by_left_.clear();
+  for (int32_t slot : running_) {
+    Sequence& sequence = at(slot);
+    if (sequence.generated_tokens > 0) continue;
+    adopt_prefix(sequence);
+    by_left_.push_back(static_cast<int32_t>(pending_.size()));
+    pending_.push_back({slot, sequence.prompt_tokens - sequence.computed, 0});
+  }
+  if (pending_.empty()) return;
+
+  int32_t budget = limits_.step_tokens_max - plan->rows;
+  const auto give = [&budget](Pending& pending, int32_t rows_max) {
+    const int32_t rows = std::min({pending.left - pending.rows, rows_max, budget});
+    pending.rows += rows;
+    budget -= rows;
+  };
+  give(pending_.front(), (budget + 1) / 2);
+  // Equal prompts go by age, so that the order is total and the plan depends on values alone.
+  std::ranges::sort(by_left_, [this](int32_t a, int32_t b) {
+    const int32_t left_a = pending_[static_cast<size_t>(a)].left,
+                  left_b = pending_[static_cast<size_t>(b)].left;
+    return left_a != left_b ? left_a < left_b : a < b;
+  });
+  for (int32_t index : by_left_) {
+    if (index != 0) give(pending_[static_cast<size_t>(index)], budget);
+  }
+  give(pending_.front(), budget);
+  for (const Pending& pending : pending_) {
+    if (pending.rows > 0) add_part(pending.slot, pending.rows, RowRole::kPrompt, plan);
+  }
+}
+
+void Scheduler::add_part(int32_t slot, int32_t rows, RowRole role, StepPlan* plan) {
+  Sequence& sequence = at(slot);
+  const int32_t end = sequence.computed + rows;
+  while (static_cast<int64_t>(sequence.blocks.size()) * pool_.block_tokens() < end) {
+    sequence.blocks.push_back(pool_.take());
+    --sequence.pledged;
+  }
+  const int32_t logit_rows = end == static_cast<int32_t>(sequence.tokens.size()) ? 1 : 0;
+  plan->parts.push_back({slot, sequence.computed, rows, logit_rows, role});
+  plan->rows += rows;
+  plan->logit_rows += logit_rows;
+  sequence.in_flight = true;
+}
+
+// --- committing
+// -------------------------------------------------------------------------------------------------------------------------
+
+void Scheduler::commit(const StepPlan& plan, std::span<const SampledToken> tokens, TimePoint now,
+                       std::vector<TokenEvent>* events) {
+  CHECK(plan.step == uncommitted_step_);
+  CHECK(tokens.size() == static_cast<size_t>(plan.logit_rows));
+  uncommitted_step_ = 0;
+  size_t logit_row = 0;
+  for (const StepPart& part : plan.parts) {
+    Sequence& sequence = at(part.slot);
+    CHECK(sequence.in_flight && part.first_position == sequence.computed);
+    sequence.in_flight = false;
+    const size_t row = logit_row;
+    logit_row += static_cast<size_t>(part.logit_rows);
+    if (sequence.state == State::kEnded) {
+      counts_.surplus_tokens += part.logit_rows;
+      free_slot(part.slot);
+      continue;
+    }
+    sequence.computed += part.rows;
+    publish_full_blocks(sequence);
+    if (part.logit_rows == 1) accept(part.slot, tokens[row], now, events);
+  }
+}
+
+void Scheduler::publish_full_blocks(Sequence& sequence) {
+  if (!limits_.prefix_cache) return;
+  const int32_t size = pool_.block_tokens();
+  const int32_t known =
+      limits_.cache_generated ? sequence.computed : std::min(sequence.computed, sequence.prompt_tokens);
+  const std::span<const TokenId> tokens = sequence.tokens;
+  for (; (sequence.published + 1) * size <= known; ++sequence.published) {
+    const size_t index = static_cast<size_t>(sequence.published);
+    const int32_t parent = index == 0 ? BlockPool::kNone : sequence.blocks[index - 1];
+    const auto content = tokens.subspan(index * static_cast<size_t>(size), static_cast<size_t>(size));
+    int32_t& block = sequence.blocks[index];
+    block = pool_.publish(block, parent, content, sequence.request.cache_salt);
+  }
+}
+
+void Scheduler::accept(int32_t slot, const SampledToken& sampled, TimePoint now,
+                       std::vector<TokenEvent>* events) {
+  Sequence& sequence = at(slot);
+  if (sampled.token < 0) {
+    end_without_token(slot, FinishReason::kError, "the bias and the grammar allow no token", now, events);
+    return;
+  }
+  ++sequence.generated_tokens;
+  ++counts_.generated_tokens;
+  sequence.tokens.push_back(sampled.token);
+  TokenEvent& event = events->emplace_back();
+  event.request = sequence.id;
+  event.token = sampled.token;
+  event.logprob = sampled.logprob;
+  event.top.assign(sampled.top.begin(), sampled.top.end());
+  event.time = now;
+  if (const auto reason = finish_of(sequence, sampled.token, &event)) end(slot, *reason, &event);
+}
+
+std::optional<FinishReason> Scheduler::finish_of(Sequence& sequence, TokenId token, TokenEvent* event) {
+  const Request& request = sequence.request;
+  if (sequence.generated_tokens > request.tokens_min) {
+    if (std::ranges::find(request.stop_ids, token) != request.stop_ids.end()) {
+      event->stop_token = token;
+      return FinishReason::kStop;
+    }
+    const size_t index = static_cast<size_t>(token);
+    if (sequence.stops && index < token_bytes_.size() && sequence.stops->advance(token_bytes_[index])) {
+      return FinishReason::kStop;
+    }
+  }
+  if (sequence.generated_tokens >= request.tokens_max) return FinishReason::kLength;
+  return std::nullopt;
+}
+
+// --- endings
+// ----------------------------------------------------------------------------------------------------------------------------
+
+// Turns `event` into the last one of the sequence in `slot`.
+void Scheduler::end(int32_t slot, FinishReason reason, TokenEvent* event) {
+  Sequence& sequence = at(slot);
+  CHECK(sequence.state == State::kRunning);
+  event->finish = reason;
+  event->prompt_tokens = sequence.prompt_tokens;
+  event->cached_prompt_tokens = sequence.cached_tokens;
+  event->generated_tokens = sequence.generated_tokens;
+  event->admitted = sequence.admitted;
+  ++counts_.finished[static_cast<size_t>(reason)];
+  running_.erase(std::ranges::find(running_, slot));
+  sequence.state = State::kEnded;
+  if (!sequence.in_flight) free_slot(slot);
+}
+
+void Scheduler::end_without_token(int32_t slot, FinishReason reason, std::string_view error, TimePoint now,
+                                  std::vector<TokenEvent>* events) {
+  TokenEvent& event = events->emplace_back();
+  event.request = at(slot).id;
+  event.error = error;
+  event.time = now;
+  end(slot, reason, &event);
+}
+
+void Scheduler::end_waiting(const Waiting& waiting, FinishReason reason, std::string_view error,
+                            TimePoint now, std::vector<TokenEvent>* events) {
+  TokenEvent& event = events->emplace_back();
+  event.request = waiting.id;
+  event.finish = reason;
+  event.error = error;
+  event.time = event.admitted = now;
+  ++counts_.finished[static_cast<size_t>(reason)];
+}
+
+void Scheduler::free_slot(int32_t slot) {
+  Sequence& sequence = at(slot);
+  for (auto block = sequence.blocks.rbegin(); block != sequence.blocks.rend(); ++block) pool_.release(*block);
+  pool_.unpledge(sequence.pledged);
+  sequence.blocks.clear();
+  sequence.pledged = 0;
+  sequence.published = sequence.computed = 0;
+  sequence.prompt_tokens = sequence.cached_tokens = sequence.generated_tokens = 0;
+  sequence.tokens = {};
+  sequence.request = {};
+  sequence.stops.reset();
+  sequence.state = State::kIdle;
+  slots_free_.push_back(slot);
+  slots_ended_.push_back(slot);
+  admission_blocked_ = false;
+}
+
+// --- looking in
+// -------------------------------------------------------------------------------------------------------------------------
+
+Scheduler::SequenceView Scheduler::sequence(int32_t slot) const {
+  const Sequence& sequence = at(slot);
+  CHECK(sequence.state != State::kIdle);
+  return {sequence.id,     sequence.request, sequence.prompt_tokens, sequence.generated_tokens,
+          sequence.tokens, sequence.blocks};
+}
+
+SchedulerCounts Scheduler::counts() const {
+  SchedulerCounts counts = counts_;
+  counts.waiting = static_cast<int32_t>(waiting_.size());
+  counts.running = static_cast<int32_t>(running_.size());
+  return counts;
+}
+
+void Scheduler::check_integrity() const {
+  pool_.check_integrity();
+  std::vector<int32_t> references(static_cast<size_t>(pool_.all()), 0);
+  int32_t pledged = 0;
+  size_t idle = 0;
+  for (const Sequence& sequence : sequences_) {
+    idle += sequence.state == State::kIdle;
+    pledged += sequence.pledged;
+    CHECK(sequence.pledged >= 0);
+    CHECK(sequence.state != State::kEnded || sequence.in_flight);
+    CHECK(static_cast<size_t>(sequence.published) <= sequence.blocks.size());
+    for (size_t i = 0; i < sequence.blocks.size(); ++i) {
+      ++references[static_cast<size_t>(sequence.blocks[i])];
+      CHECK(pool_.published(sequence.blocks[i]) == (i < static_cast<size_t>(sequence.published)));
+    }
+  }
+  CHECK(pledged == pool_.pledged());
+  CHECK(idle == slots_free_.size());
+  CHECK(idle + running_.size() <= sequences_.size());
+  for (int32_t block = 0; block < pool_.all(); ++block) {
+    CHECK(references[static_cast<size_t>(block)] == pool_.references(block));
+  }
+}
+
+}  // namespace hussar

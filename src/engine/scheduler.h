@@ -1,0 +1,185 @@
+// Which tokens of which sequences run in the next step, and what became of those that ran.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/types.h"
+#include "engine/block_pool.h"
+#include "engine/request.h"
+#include "grammar/stop_automaton.h"
+#include "kernels/batch.h"
+
+namespace hussar {
+
+struct SchedulerLimits {
+  int32_t context_max = 2048;     // positions of one sequence: prompt and answer
+  int32_t running_max = 64;       // sequences that run at once; slots are 0 .. running_max - 1
+  int32_t queue_max = 256;        // requests that wait
+  int32_t step_tokens_max = 512;  // rows of one step; at least running_max, so that decoding always fits
+  bool prefix_cache = true;
+  // Blocks with generated tokens are published too: only where the device computes generated rows with the
+  // same sums as a prompt's.
+  bool cache_generated = false;
+};
+
+// A part of one sequence that runs in a step: `rows` tokens from `first_position` on.
+struct StepPart {
+  int32_t slot;
+  int32_t first_position;
+  int32_t rows;
+  int32_t logit_rows;  // 1 when a token is sampled after its last row, 0 for a prompt's earlier chunks
+  RowRole role;
+};
+
+// A value: it can be logged and replayed. Decoding parts come first, then prompts.
+struct StepPlan {
+  int64_t step = 0;
+  std::vector<StepPart> parts;
+  int32_t rows = 0;
+  int32_t logit_rows = 0;
+  std::vector<int32_t> ended;    // slots that became free since the last plan
+  std::vector<int32_t> started;  // slots that were given to a new sequence, after `ended`
+};
+
+struct SchedulerCounts {
+  int32_t waiting = 0, running = 0;
+  int64_t finished[6] = {};  // by FinishReason
+  int64_t prompt_tokens = 0;
+  int64_t prefix_queried_tokens = 0, prefix_hit_tokens = 0;
+  int64_t generated_tokens = 0;
+  int64_t surplus_tokens = 0;
+  int64_t rows = 0;
+  int64_t steps = 0;
+};
+
+// Continuous batching over a fixed pool of KV blocks. No clock, no device, no I/O, no locks: the engine
+// thread owns it, and a test runs a million steps of it on values alone. Plans and event buffers are reused:
+// no allocation in a steady state.
+//
+// Promises:
+//  1. A request that submit() accepted gets exactly one terminal event, whatever happens.
+//  2. An admitted request holds blocks, or pledges of them, for its prompt and all of its tokens_max: it is
+//  never preempted and never waits
+//     for memory. They return to the pool at once, or, when a plan that names them is under way, when that
+//     plan is committed.
+//  3. Every decoding sequence runs in every step. Prompts share the rest: the oldest gets at least half of
+//  it, the rest goes to those with
+//     the fewest tokens left, so that a short prompt never waits for all of a long one, and a long one never
+//     waits for ever.
+//  4. First come, first served: nothing is admitted before a request that came earlier.
+//  5. Free + cached + used blocks == all blocks, after every call (check_integrity()).
+class Scheduler {
+ public:
+  // `token_bytes[id]`, for stop strings, must outlive the scheduler; ids beyond its end have no bytes.
+  Scheduler(const SchedulerLimits& limits, BlockPool& pool, std::span<const std::string> token_bytes);
+
+  // Errors: kTooLarge (can never fit), kFull (queue). REQUIRES: the request passed validate_request(); `id`
+  // was never used.
+  Result<void> submit(RequestId id, Request request);
+
+  // Ends a waiting or running request. An unknown or ended id is ignored: the client's cancel and the last
+  // token may cross.
+  void cancel(RequestId id, TimePoint now, std::vector<TokenEvent>* events);
+  void end_all(FinishReason reason, std::string_view error, TimePoint now, std::vector<TokenEvent>* events);
+
+  // Admits what fits and says what to run next; a plan without parts when nothing can run. REQUIRES: the last
+  // plan with parts is committed.
+  void plan(TimePoint now, StepPlan* plan);
+
+  // Takes the sampled tokens of a plan that has run, one for each logit row, and appends their events in the
+  // plan's order. A token of a sequence that ended in the meantime is dropped and counted as surplus.
+  void commit(const StepPlan& plan, std::span<const SampledToken> tokens, TimePoint now,
+              std::vector<TokenEvent>* events);
+
+  // What a planned part is about. Valid until the next call that is not const.
+  struct SequenceView {
+    RequestId id;
+    const Request& request;  // its prompt is empty: it has moved to the front of `tokens`
+    int32_t prompt_tokens;
+    int32_t generated_tokens;
+    std::span<const TokenId> tokens;  // prompt, then committed tokens
+    std::span<const int32_t> blocks;  // of positions 0 .. at least the end of the planned part
+  };
+  // REQUIRES: the slot is in the last plan.
+  SequenceView sequence(int32_t slot) const;
+
+  // The blocks that a request of this size can need at most.
+  static int64_t blocks_needed(int64_t prompt_tokens, int64_t tokens_max, int32_t block_tokens);
+
+  SchedulerCounts counts() const;
+  // CHECKs the pool and that each block's references are the tables that name it.
+  void check_integrity() const;
+
+ private:
+  enum class State : uint8_t { kIdle, kRunning, kEnded };  // kEnded: its last plan is still under way
+
+  struct Sequence {
+    State state = State::kIdle;
+    bool in_flight = false;
+    RequestId id = 0;
+    Request request;
+    int32_t prompt_tokens = 0, cached_tokens = 0, generated_tokens = 0;
+    std::vector<TokenId> tokens;
+    std::vector<int32_t> blocks;  // the first `published` of them are published
+    int32_t published = 0;
+    int32_t pledged = 0;
+    int32_t computed = 0;  // positions whose keys and values are stored
+    std::optional<StopMatcher> stops;
+    TimePoint admitted;
+  };
+  struct Waiting {
+    RequestId id;
+    Request request;
+  };
+
+  Sequence& at(int32_t slot) { return sequences_[static_cast<size_t>(slot)]; }
+  const Sequence& at(int32_t slot) const { return sequences_[static_cast<size_t>(slot)]; }
+
+  void admit_waiting(TimePoint now, StepPlan* plan);
+  bool admit(Waiting& waiting, TimePoint now, StepPlan* plan);
+  void find_prefix(const Request& request);
+  void adopt_prefix(Sequence& sequence);
+  void plan_prompts(StepPlan* plan);
+  void add_part(int32_t slot, int32_t rows, RowRole role, StepPlan* plan);
+
+  void publish_full_blocks(Sequence& sequence);
+  void accept(int32_t slot, const SampledToken& sampled, TimePoint now, std::vector<TokenEvent>* events);
+  std::optional<FinishReason> finish_of(Sequence& sequence, TokenId token, TokenEvent* event);
+  void end(int32_t slot, FinishReason reason, TokenEvent* event);
+  void end_without_token(int32_t slot, FinishReason reason, std::string_view error, TimePoint now,
+                         std::vector<TokenEvent>* events);
+  void end_waiting(const Waiting& waiting, FinishReason reason, std::string_view error, TimePoint now,
+                   std::vector<TokenEvent>* events);
+  void free_slot(int32_t slot);
+
+  const SchedulerLimits limits_;
+  BlockPool& pool_;
+  const std::span<const std::string> token_bytes_;
+  std::deque<Waiting> waiting_;
+  std::vector<Sequence> sequences_;  // by slot
+  std::vector<int32_t> running_;     // slots, oldest first
+  std::vector<int32_t> slots_free_;
+  std::vector<int32_t> slots_ended_;  // for the next plan
+  bool admission_blocked_ =
+      false;  // the first waiting request did not fit, and nothing has been released since
+  int64_t uncommitted_step_ = 0;  // 0: none
+  SchedulerCounts counts_;
+  // Reused by plan().
+  struct Pending {
+    int32_t slot;
+    int32_t left;
+    int32_t rows;
+  };
+  std::vector<Pending> pending_;
+  std::vector<int32_t> by_left_;
+  std::vector<int32_t> hits_;
+};
+
+}  // namespace hussar
