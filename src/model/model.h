@@ -20,13 +20,15 @@ struct ModelConfig {
   ModelShape shape;
 };
 
-// Errors: kUnsupported (architecture, rope scaling; names it), kInvalid (a key that is missing or out of range).
+// Errors: kUnsupported (architecture, rope scaling; names it), kInvalid (a key that is missing or out of
+// range).
 Result<ModelConfig> read_model_config(const ModelFile& file);
 
 class Model {
  public:
-  // Hands every tensor to the backend, which repacks it, and releases the file's pages. `progress(done_bytes, all_bytes)` is called now and
-  // then. Errors: kInvalid (a tensor is missing or has a wrong shape; names it), and prepare_weight's.
+  // Hands every tensor to the backend, which repacks it, and releases the file's pages. `progress(done_bytes,
+  // all_bytes)` is called now and then. Errors: kInvalid (a tensor is missing or has a wrong shape; names
+  // it), and prepare_weight's.
   static Result<std::unique_ptr<Model>> load(const ModelFile& file, Backend& backend,
                                              const std::function<void(int64_t, int64_t)>& progress);
 
@@ -35,7 +37,8 @@ class Model {
   void forward(Backend& backend, const StepShape& step) const;
   // Bytes of weights that a step with at least one logit row reads.
   int64_t step_weight_bytes() const;
-  // Multiply-accumulates of the matrix products for one row, without the head; and of the head for one logit row.
+  // Multiply-accumulates of the matrix products for one row, without the head; and of the head for one logit
+  // row.
   int64_t row_macs() const;
   int64_t head_macs() const;
 
@@ -50,8 +53,8 @@ class Model {
   ModelConfig config_;
   Weight embedding_;  // [vocab, H]
   std::vector<Layer> layers_;
-  Weight norm_;       // [H]
-  Weight head_;       // [vocab, H]; the embedding itself when tied
+  Weight norm_;  // [H]
+  Weight head_;  // [vocab, H]; the embedding itself when tied
 };
 
 }  // namespace hussar
