@@ -1,5 +1,9 @@
 // The only place of the server that knows Boost. Everything below runs on one thread, so that sessions need
 // no locks; other threads reach it through the Mailbox.
+#if defined(__SANITIZE_THREAD__)
+#pragma GCC diagnostic ignored "-Wtsan"  // Asio has a fence where it runs handlers of other threads; we have none
+#endif
+
 #include "net/http_server.h"
 
 #include <sys/resource.h>
