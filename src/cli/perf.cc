@@ -1,0 +1,99 @@
+#include <cstdio>
+#include <memory>
+#include <string>
+
+#include "base/flags.h"
+#include "base/json.h"
+#include "cli/commands.h"
+#include "cli/perf_bench.h"
+#include "weights/model_file.h"
+
+namespace hussar {
+namespace {
+
+struct PerfOptions {
+  std::string model;
+  CpuOptions cpu;
+  int64_t threads = 0;
+  int64_t repetitions = 3;
+  int64_t step_tokens = 512;
+  PerfSweep sweep{{512}, {128}, {0}, {1}, 3, 512};
+  bool json = false;
+};
+
+void print_json(const PerfRow& row) {
+  const Json line(JsonObject{{"test", row.test.name()},
+                             {"tokens_per_second", row.tokens_per_second},
+                             {"min", row.min},
+                             {"max", row.max},
+                             {"roofline_fraction", row.roofline_fraction}});
+  std::printf("%s\n", write_json(line).c_str());
+  std::fflush(stdout);
+}
+
+void print_row(const PerfRow& row) {
+  std::printf("%-18s %12.1f %12.1f %12.1f %9.2f  %s\n", row.test.name().c_str(), row.tokens_per_second,
+              row.min, row.max, row.roofline_fraction, row.memory_bound ? "memory" : "arithmetic");
+  std::fflush(stdout);
+}
+
+Result<void> run_sweep(const PerfOptions& options) {
+  ASSIGN_OR_RETURN(const ModelFile file, ModelFile::open(options.model));
+  CpuOptions cpu = options.cpu;
+  cpu.threads = static_cast<int32_t>(options.threads);
+  ASSIGN_OR_RETURN(const std::unique_ptr<Backend> backend, make_cpu_backend(cpu));
+  ASSIGN_OR_RETURN(const std::unique_ptr<Model> model, Model::load(file, *backend, [](int64_t, int64_t) {}));
+  ASSIGN_OR_RETURN(PerfBench bench, PerfBench::create(*backend, *model, options.sweep));
+  if (!options.json) {
+    const DeviceInfo& device = backend->info();
+    std::printf(
+        "%s on %s (%s), %d threads; peaks measured now: %.1f GB/s read, %.0f G multiply-accumulates/s\n",
+        model->config().name.c_str(), device.device.c_str(), device.isa.c_str(), device.threads,
+        bench.peaks().read_bytes_per_second / 1e9, bench.peaks().macs_per_second / 1e9);
+    std::printf("a step reads %.1f MB of weights\n", static_cast<double>(model->step_weight_bytes()) / 1e6);
+    std::printf("%-18s %12s %12s %12s %9s  %s\n", "test", "tokens/s", "min", "max", "roofline", "bound by");
+  }
+  for (const PerfTest& test : list_perf_tests(options.sweep)) {
+    ASSIGN_OR_RETURN(const PerfRow row, bench.run(test));
+    options.json ? print_json(row) : print_row(row);
+  }
+  return {};
+}
+
+}  // namespace
+
+int run_perf(const std::vector<std::string>& args) {
+  PerfOptions options;
+  FlagTable flags(
+      "perf",
+      "Measures the engine's speed on this machine, and what fraction of the hardware's limit that is.",
+      "hussar perf --model m.gguf --threads 2 --prompt 512 --generate 128 --depth 0,1024 --batch 1,8,32");
+  flags.add_string("--model", &options.model, "FILE", "GGUF file", FlagTable::kRequired);
+  flags.add_int("--threads", &options.threads, 0, 1024, "threads; 0: as many as the process may use");
+  flags.add_choice("--isa", &options.cpu.isa, {"auto", "reference", "avx2", "avx512"}, "kernels to use");
+  flags.add_int_list("--prompt", &options.sweep.prompts, 0, 1 << 20, "prompt lengths; 0: none");
+  flags.add_int_list("--generate", &options.sweep.generates, 0, 1 << 20, "tokens to generate; 0: none");
+  flags.add_int_list("--depth", &options.sweep.depths, 0, 1 << 20,
+                     "positions that are in the context already");
+  flags.add_int_list("--batch", &options.sweep.batches, 1, 1024, "sequences that generate at once");
+  flags.add_int("--repetitions", &options.repetitions, 1, 1000, "counted runs of each test");
+  flags.add_int("--step-tokens", &options.step_tokens, 1, 1 << 16,
+                "rows of one step; longer prompts run in chunks");
+  flags.add_switch("--json", &options.json, "one JSON object a line");
+  auto parsed = flags.parse(args);
+  if (!parsed) {
+    std::fprintf(stderr, "hussar perf: %s\n", parsed.error().message.c_str());
+    return 2;
+  }
+  if (*parsed == FlagTable::Outcome::kHelpShown) return 0;
+  options.sweep.repetitions = static_cast<int32_t>(options.repetitions);
+  options.sweep.step_rows_max = static_cast<int32_t>(options.step_tokens);
+  auto done = run_sweep(options);
+  if (!done) {
+    std::fprintf(stderr, "hussar perf: %s\n", done.error().message.c_str());
+    return 2;
+  }
+  return 0;
+}
+
+}  // namespace hussar
