@@ -17,18 +17,10 @@ uint64_t mix(uint64_t hash, uint64_t value) {
   return x ^ (x >> 31);
 }
 
-uint64_t hash_of(int32_t parent, std::span<const TokenId> tokens, std::string_view salt) {
-  uint64_t hash = mix(0, static_cast<uint32_t>(parent));
-  for (TokenId token : tokens) hash = mix(hash, static_cast<uint32_t>(token));
-  if (parent == BlockPool::kNone) {
-    for (char c : salt) hash = mix(hash, static_cast<unsigned char>(c));
-  }
-  return hash;
-}
-
 }  // namespace
 
-BlockPool::BlockPool(int32_t blocks, int32_t block_tokens) : block_tokens_(block_tokens) {
+BlockPool::BlockPool(int32_t blocks, int32_t block_tokens, uint64_t hash_mask)
+    : block_tokens_(block_tokens), hash_mask_(hash_mask) {
   CHECK(blocks >= 1 && block_tokens >= 1);
   const size_t count = static_cast<size_t>(blocks);
   entries_.resize(count);
@@ -121,6 +113,15 @@ void BlockPool::release(int32_t block) {
   } else {
     free_.push_back(block);
   }
+}
+
+uint64_t BlockPool::hash_of(int32_t parent, std::span<const TokenId> tokens, std::string_view salt) const {
+  uint64_t hash = mix(0, static_cast<uint32_t>(parent));
+  for (TokenId token : tokens) hash = mix(hash, static_cast<uint32_t>(token));
+  if (parent == kNone) {
+    for (char c : salt) hash = mix(hash, static_cast<unsigned char>(c));
+  }
+  return hash & hash_mask_;
 }
 
 std::span<const TokenId> BlockPool::tokens_of(int32_t block) const {

@@ -28,8 +28,9 @@ class BlockPool {
  public:
   static constexpr int32_t kNone = -1;
 
-  // REQUIRES: blocks >= 1, block_tokens >= 1.
-  BlockPool(int32_t blocks, int32_t block_tokens);
+  // Tests keep few bits of the hashes, so that nearly all prefixes collide and only the comparison tells them
+  // apart. REQUIRES: blocks >= 1, block_tokens >= 1.
+  BlockPool(int32_t blocks, int32_t block_tokens, uint64_t hash_mask = ~uint64_t{0});
 
   int32_t block_tokens() const { return block_tokens_; }
   int32_t all() const { return static_cast<int32_t>(entries_.size()); }
@@ -82,6 +83,7 @@ class BlockPool {
 
   Entry& entry(int32_t block) { return entries_[static_cast<size_t>(block)]; }
   const Entry& entry(int32_t block) const { return entries_[static_cast<size_t>(block)]; }
+  uint64_t hash_of(int32_t parent, std::span<const TokenId> tokens, std::string_view salt) const;
   std::span<const TokenId> tokens_of(int32_t block) const;
   size_t bucket_of(uint64_t hash) const { return hash & (buckets_.size() - 1); }
   void reference(int32_t block);
@@ -90,6 +92,7 @@ class BlockPool {
   void forget(int32_t block);
 
   const int32_t block_tokens_;
+  const uint64_t hash_mask_;
   std::vector<Entry> entries_;
   std::vector<TokenId> tokens_;   // [blocks, block_tokens]: what published blocks hold
   std::vector<int32_t> buckets_;  // first block of each hash bucket; the size is a power of two

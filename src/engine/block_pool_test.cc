@@ -126,15 +126,18 @@ TEST(BlockPool, AReusedBlockIsAnotherPrefix) {
   pool.check_integrity();
 }
 
-// Many contents in few buckets: the index must compare, not trust the hash.
-TEST(BlockPool, ManyBlocksAreEachFoundAsThemselves) {
+// Every prefix has the same hash: the index must compare tokens, parent and salt.
+TEST(BlockPool, CollidingBlocksAreEachFoundAsThemselves) {
   constexpr int32_t kBlocks = 512;
-  BlockPool pool(kBlocks, 2);
+  BlockPool pool(kBlocks, 2, 0);
   std::vector<int32_t> blocks;
   for (TokenId i = 0; i < kBlocks; ++i) blocks.push_back(make(pool, BlockPool::kNone, {i, i * i}));
   for (TokenId i = 0; i < kBlocks; ++i) {
     EXPECT_EQ(pool.find(BlockPool::kNone, Tokens{i, i * i}, ""), blocks[static_cast<size_t>(i)]);
   }
+  EXPECT_EQ(pool.find(BlockPool::kNone, Tokens{3, 9}, "x"), BlockPool::kNone);
+  EXPECT_EQ(pool.find(blocks[0], Tokens{3, 9}, ""), BlockPool::kNone);
+  EXPECT_EQ(pool.find(BlockPool::kNone, Tokens{3, 8}, ""), BlockPool::kNone);
   pool.check_integrity();
 }
 

@@ -133,8 +133,8 @@ Result<RequestId> EngineLoop::submit(Request request, EventSink sink) {
     ++counters_.requests_refused;
     return error;
   };
-  if (!valid.ok()) return refuse(std::move(valid).error());
   if (closed_) return refuse(closed_error_);
+  if (!valid.ok()) return refuse(std::move(valid).error());
   if (untaken_ + counters_.waiting >= options_.queue_max) {
     return refuse({ErrorCode::kFull,
                    std::to_string(options_.queue_max) + " requests wait already; try again later", ""});

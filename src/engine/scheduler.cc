@@ -185,12 +185,30 @@ void Scheduler::plan_prompts(StepPlan* plan) {
     return left_a != left_b ? left_a < left_b : a < b;
   });
   for (int32_t index : by_left_) {
-    if (index != 0) give(pending_[static_cast<size_t>(index)], budget);
+    Pending& pending = pending_[static_cast<size_t>(index)];
+    if (index != 0 && !waits_for_oldest(pending.slot)) give(pending, budget);
   }
   give(pending_.front(), budget);
   for (const Pending& pending : pending_) {
     if (pending.rows > 0) add_part(pending.slot, pending.rows, RowRole::kPrompt, plan);
   }
+}
+
+// Whether the next block of a prompt is one that the oldest prompt computes in this step, to be adopted in
+// the next one. Prompts that begin alike and arrive together are common: a system prompt would otherwise be
+// computed twice.
+bool Scheduler::waits_for_oldest(int32_t slot) const {
+  const Pending& first = pending_.front();
+  const Sequence& oldest = at(first.slot);
+  const Sequence& sequence = at(slot);
+  const int32_t end = sequence.computed + pool_.block_tokens();
+  if (!limits_.prefix_cache || sequence.computed % pool_.block_tokens() != 0) return false;
+  if (end >= sequence.prompt_tokens || end > oldest.computed + first.rows) return false;
+  if (sequence.request.cache_salt != oldest.request.cache_salt) return false;
+  const auto size = static_cast<size_t>(end);
+  // Blocks of the oldest that are published are known to differ, else they would have been adopted.
+  return end > oldest.published * pool_.block_tokens() &&
+         std::ranges::equal(std::span(sequence.tokens).first(size), std::span(oldest.tokens).first(size));
 }
 
 void Scheduler::add_part(int32_t slot, int32_t rows, RowRole role, StepPlan* plan) {

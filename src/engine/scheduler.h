@@ -72,7 +72,8 @@ struct SchedulerCounts {
 //  3. Every decoding sequence runs in every step. Prompts share the rest: the oldest gets at least half of
 //  it, the rest goes to those with
 //     the fewest tokens left, so that a short prompt never waits for all of a long one, and a long one never
-//     waits for ever.
+//     waits for ever. A prompt whose next block the oldest one is computing waits for that block instead of
+//     computing it a second time.
 //  4. First come, first served: nothing is admitted before a request that came earlier.
 //  5. Free + cached + used blocks == all blocks, after every call (check_integrity()).
 class Scheduler {
@@ -147,6 +148,7 @@ class Scheduler {
   void find_prefix(const Request& request);
   void adopt_prefix(Sequence& sequence);
   void plan_prompts(StepPlan* plan);
+  bool waits_for_oldest(int32_t slot) const;
   void add_part(int32_t slot, int32_t rows, RowRole role, StepPlan* plan);
 
   void publish_full_blocks(Sequence& sequence);
