@@ -10,7 +10,7 @@ const LinearKernels& linear_kernels(Isa isa) {
     case Isa::kReference:
       return reference::kLinear;
     case Isa::kAvx2:
-      return reference::kLinear;
+      return avx2::kLinear;
     case Isa::kAvx512:
       return reference::kLinear;
   }

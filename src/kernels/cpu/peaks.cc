@@ -1,0 +1,71 @@
+#include "kernels/cpu/peaks.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+
+#include "base/check.h"
+#include "base/types.h"
+#include "kernels/cpu/peaks_kernels.h"
+
+namespace hussar::cpu {
+namespace {
+
+constexpr int64_t kBufferBytes = 256 << 20;
+constexpr int32_t kPasses = 5;
+constexpr int64_t kRounds = 1 << 20;
+
+const PeakKernels& peak_kernels(Isa isa) {
+  switch (isa) {
+    case Isa::kReference:
+      return reference::kPeaks;
+    case Isa::kAvx2:
+      return avx2::kPeaks;
+    case Isa::kAvx512:
+      return avx2::kPeaks;
+  }
+  CHECK_NOTE(false, "no such ISA");
+}
+
+double seconds_since(TimePoint start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+}  // namespace
+
+double measure_read_bytes_per_second(Isa isa, ThreadTeam& team) {
+  void* const memory =
+      mmap(nullptr, kBufferBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) return 0;
+  madvise(memory, kBufferBytes, MADV_HUGEPAGE);
+  auto* const bytes = static_cast<uint8_t*>(memory);
+  constexpr int64_t kUnit = 4096;
+  team.parallel_for(kBufferBytes / kUnit, [&](int64_t begin, int64_t end) {
+    std::memset(bytes + begin * kUnit, 1, static_cast<size_t>((end - begin) * kUnit));
+  });
+  std::atomic<uint64_t> sink{0};
+  double best = 0;
+  for (int32_t pass = 0; pass < kPasses; pass++) {
+    const TimePoint start = Clock::now();
+    team.parallel_for(kBufferBytes / kUnit, [&](int64_t begin, int64_t end) {
+      sink += peak_kernels(isa).read(bytes + begin * kUnit, (end - begin) * kUnit);
+    });
+    best = std::max(best, static_cast<double>(kBufferBytes) / seconds_since(start));
+  }
+  munmap(memory, kBufferBytes);
+  return best;
+}
+
+double measure_macs_per_second(Isa isa, ThreadTeam& team) {
+  std::atomic<int64_t> macs{0};
+  double best = 0;
+  for (int32_t pass = 0; pass < kPasses; pass++) {
+    macs = 0;
+    const TimePoint start = Clock::now();
+    team.run([&](int32_t) { macs += peak_kernels(isa).multiply(kRounds); });
+    best = std::max(best, static_cast<double>(macs) / seconds_since(start));
+  }
+  return best;
+}
+
+}  // namespace hussar::cpu
