@@ -69,6 +69,15 @@ set_source_files_properties(${isa_avx512} PROPERTIES COMPILE_OPTIONS
   "-mavx2;-mfma;-mf16c;-mavx512f;-mavx512bw;-mavx512vl;-mavx512dq;-mavx512vnni;-mavx512bf16;-mprefer-vector-width=512;-O3")
 
 if(HUSSAR_TESTS)
+  # Programs that the Python tests talk to.
+  function(hussar_test_tool name)
+    add_executable(${name} ${CMAKE_SOURCE_DIR}/tests/tools/${name}.cc)
+    foreach(folder ${ARGN})
+      target_link_libraries(${name} PRIVATE hussar_${folder})
+    endforeach()
+  endfunction()
+  hussar_test_tool(encode_lines base weights text)
+
   # Each target has LLVMFuzzerTestOneInput; without clang's fuzzer it is linked with a small driver that runs the files it is given.
   file(GLOB fuzz_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/fuzz/*_fuzz.cc)
   foreach(source ${fuzz_sources})

@@ -17,12 +17,13 @@ enum class TokenKind : uint8_t { kNormal, kUnknown, kControl, kUserDefined, kUnu
 
 // A tokenizer's data as a model file gives it.
 struct Vocabulary {
-  std::string pre;                   // the pre-tokenizer's name as GGUF spells it: "smollm", "qwen2", "llama-bpe", "gpt-2", ...
-  std::vector<std::string> tokens;   // in the byte-level alphabet (a space is "Ġ"), special tokens as they are
-  std::vector<TokenKind> kinds;      // [tokens]
-  std::vector<std::string> merges;   // "left right", the first one binds strongest
-  TokenId bos = -1;                  // -1: none
-  bool add_bos = false;              // encode() with kAddBos puts it in front
+  std::string
+      pre;  // the pre-tokenizer's name as GGUF spells it: "smollm", "qwen2", "llama-bpe", "gpt-2", ...
+  std::vector<std::string> tokens;  // in the byte-level alphabet (a space is "Ġ"), special tokens as they are
+  std::vector<TokenKind> kinds;     // [tokens]
+  std::vector<std::string> merges;  // "left right", the first one binds strongest
+  TokenId bos = -1;                 // -1: none
+  bool add_bos = false;             // encode() with kAddBos puts it in front
 };
 
 struct ByteRange {
@@ -32,17 +33,22 @@ struct ByteRange {
 
 class Tokenizer {
  public:
-  // Errors: kInvalid (a merge or id that fits nothing), kUnsupported (pre-tokenizer; names it).
+  // Errors: kInvalid (a merge or id that fits nothing), kUnsupported (pre-tokenizer; names it). A merge that
+  // would form a control token is ignored: plain text never becomes one.
   static Result<Tokenizer> create(Vocabulary vocabulary);
 
   Tokenizer(Tokenizer&&) noexcept;
   Tokenizer& operator=(Tokenizer&&) noexcept;
   ~Tokenizer();
 
-  enum class Bos { kAdd, kOmit };  // kAdd: only where the vocabulary says so, and not in front of one that stands there
+  enum class Bos {
+    kAdd,
+    kOmit
+  };  // kAdd: only where the vocabulary says so, and not in front of one that stands there
 
-  // Special tokens are recognised only where no byte of theirs lies in one of the `foreign` ranges (sorted, disjoint): a user's "<|im_end|>"
-  // stays text. Thread-safe. REQUIRES: valid UTF-8.
+  // Special tokens are recognised only where no byte of theirs lies in one of the `foreign` ranges (sorted,
+  // disjoint): a user's "<|im_end|>" stays text. A byte for which the vocabulary has no token is left out
+  // (SmolLM2's lacks a few control characters). Thread-safe. REQUIRES: valid UTF-8.
   std::vector<TokenId> encode(std::string_view text, std::span<const ByteRange> foreign, Bos bos) const;
   // All of the text is foreign: no special token is recognised.
   std::vector<TokenId> encode_plain(std::string_view text, Bos bos) const;

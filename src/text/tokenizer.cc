@@ -1,0 +1,225 @@
+#include "text/tokenizer.h"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <limits>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+
+#include "base/utf8.h"
+#include "text/bpe.h"
+#include "text/byte_alphabet.h"
+#include "text/nfc.h"
+#include "text/pretokenizer.h"
+#include "text/special_tokens.h"
+
+namespace hussar {
+namespace {
+
+using IdsByText = std::unordered_map<std::string_view, TokenId>;
+
+// Whether merging the bytes of a token gives the token back; found out when it is first met, because it takes
+// a while for all.
+enum class Reachable : uint8_t { kUnknown, kYes, kNo };
+
+Error invalid_vocabulary(const std::string& message, const char* key) {
+  return Error{ErrorCode::kInvalid, message, std::string("tokenizer.ggml.") + key};
+}
+
+// For an error message: short, and nothing in it that could garble a terminal.
+std::string quoted(std::string_view text) {
+  std::string shown = "\"";
+  for (const char c : text.substr(0, 64)) shown += c >= 0x20 && c != 0x7F && c != '"' ? c : '?';
+  return shown + "\"";
+}
+
+Result<void> check_sizes(const Vocabulary& v) {
+  if (v.tokens.empty()) return invalid_vocabulary("the vocabulary has no tokens", "tokens");
+  if (v.tokens.size() > static_cast<size_t>(std::numeric_limits<TokenId>::max())) {
+    return invalid_vocabulary("the vocabulary has too many tokens", "tokens");
+  }
+  if (v.kinds.size() != v.tokens.size()) {
+    return invalid_vocabulary("the vocabulary has " + std::to_string(v.tokens.size()) +
+                                  " tokens, but kinds for " + std::to_string(v.kinds.size()),
+                              "token_type");
+  }
+  if (v.merges.size() > static_cast<size_t>(std::numeric_limits<int32_t>::max()) / 2) {
+    return invalid_vocabulary("the vocabulary has too many merges", "merges");
+  }
+  if (v.bos < -1 || v.bos >= static_cast<TokenId>(v.tokens.size())) {
+    return invalid_vocabulary("the BOS token's id is outside the vocabulary", "bos_token_id");
+  }
+  if (v.bos < 0 && v.add_bos)
+    return invalid_vocabulary("a BOS token is to be added, but there is none", "add_bos_token");
+  return {};
+}
+
+Result<std::vector<Bpe::Merge>> parse_merges(const Vocabulary& v, const IdsByText& ids_by_spelling) {
+  std::vector<Bpe::Merge> merges;
+  merges.reserve(v.merges.size());
+  std::string joined;
+  for (size_t i = 0; i < v.merges.size(); ++i) {
+    const std::string_view text = v.merges[i];
+    const size_t space = text.find(' ');
+    if (space == std::string_view::npos || text.find(' ', space + 1) != std::string_view::npos) {
+      return invalid_vocabulary(
+          "merge " + std::to_string(i) + ", " + quoted(text) + ", is not two tokens with a space between",
+          "merges");
+    }
+    joined.assign(text.substr(0, space)).append(text.substr(space + 1));
+    const auto left = ids_by_spelling.find(text.substr(0, space));
+    const auto right = ids_by_spelling.find(text.substr(space + 1));
+    const auto result = ids_by_spelling.find(joined);
+    const auto none = ids_by_spelling.end();
+    if (left == none || right == none || result == none) {
+      return invalid_vocabulary("merge " + std::to_string(i) + ", " + quoted(text) +
+                                    ", joins or forms something that is not in the vocabulary",
+                                "merges");
+    }
+    if (v.kinds[result->second] == TokenKind::kControl) continue;
+    merges.push_back({left->second, right->second, result->second});
+  }
+  return merges;
+}
+
+}  // namespace
+
+struct Tokenizer::Impl {
+  Impl(Vocabulary v, Pretokenizer p) : vocabulary(std::move(v)), pretokenizer(std::move(p)) {}
+
+  // What encode() needs from segment to segment.
+  struct Work {
+    std::vector<std::string_view> words;
+    std::string normalised;
+    Bpe::Scratch scratch;
+  };
+  void read_tokens();
+  void encode_word(std::string_view word, Bpe::Scratch* scratch, std::vector<TokenId>* out) const;
+  void encode_segment(std::string_view text, Work* work, std::vector<TokenId>* out) const;
+
+  const Vocabulary vocabulary;
+  const Pretokenizer pretokenizer;
+  std::string bytes;                // of all tokens, one after the other
+  std::vector<size_t> bytes_begin;  // [tokens + 1]
+  IdsByText ids_by_spelling;
+  IdsByText ids_by_word;            // normal tokens that are spelt in the byte alphabet, by their bytes
+  size_t word_token_bytes_max = 0;  // the longest of them
+  std::array<TokenId, 256> byte_tokens;
+  std::unique_ptr<std::atomic<Reachable>[]>
+      reachable;  // [tokens]; relaxed: every thread finds the same answer
+  std::optional<SpecialTokens> special_tokens;
+  std::optional<Bpe> bpe;
+};
+
+// Fills the tables that follow from the tokens alone.
+void Tokenizer::Impl::read_tokens() {
+  const size_t count = vocabulary.tokens.size();
+  reachable = std::make_unique<std::atomic<Reachable>[]>(count);
+  byte_tokens.fill(-1);
+  bytes_begin.reserve(count + 1);
+  ids_by_spelling.reserve(count);
+  std::vector<TokenId> spelt_tokens;
+  std::vector<std::pair<std::string_view, TokenId>> specials;
+  for (size_t i = 0; i < count; ++i) {
+    const std::string& spelling = vocabulary.tokens[i];
+    const auto id = static_cast<TokenId>(i);
+    const TokenKind kind = vocabulary.kinds[i];
+    ids_by_spelling.emplace(spelling, id);
+    bytes_begin.push_back(bytes.size());
+    const auto spelt = kind == TokenKind::kNormal ? bytes_of_spelling(spelling) : std::nullopt;
+    bytes += spelt ? *spelt : spelling;
+    if (spelt && !spelt->empty()) spelt_tokens.push_back(id);
+    if (kind == TokenKind::kControl || kind == TokenKind::kUserDefined) specials.emplace_back(spelling, id);
+  }
+  bytes_begin.push_back(bytes.size());
+  // Views into `bytes`, which moves no more from here on.
+  ids_by_word.reserve(spelt_tokens.size());
+  for (const TokenId id : spelt_tokens) {
+    const std::string_view word(bytes.data() + bytes_begin[id], bytes_begin[id + 1] - bytes_begin[id]);
+    if (!ids_by_word.emplace(word, id).second) continue;
+    word_token_bytes_max = std::max(word_token_bytes_max, word.size());
+    if (word.size() == 1) byte_tokens[static_cast<unsigned char>(word[0])] = id;
+  }
+  special_tokens.emplace(std::move(specials));
+}
+
+Result<Tokenizer> Tokenizer::create(Vocabulary vocabulary) {
+  RETURN_IF_ERROR(check_sizes(vocabulary));
+  ASSIGN_OR_RETURN(auto pretokenizer, Pretokenizer::create(vocabulary.pre));
+  auto impl = std::make_unique<Impl>(std::move(vocabulary), std::move(pretokenizer));
+  impl->read_tokens();
+  ASSIGN_OR_RETURN(const auto merges, parse_merges(impl->vocabulary, impl->ids_by_spelling));
+  impl->bpe.emplace(impl->byte_tokens, merges);
+  return Tokenizer(std::move(impl));
+}
+
+void Tokenizer::Impl::encode_word(std::string_view word, Bpe::Scratch* scratch,
+                                  std::vector<TokenId>* out) const {
+  const auto whole = word.size() <= word_token_bytes_max ? ids_by_word.find(word) : ids_by_word.end();
+  if (whole == ids_by_word.end()) return bpe->encode(word, scratch, out);
+  const TokenId id = whole->second;
+  const Reachable known = reachable[id].load(std::memory_order_relaxed);
+  if (pretokenizer.ignores_merges() || known == Reachable::kYes) return out->push_back(id);
+  const size_t before = out->size();
+  bpe->encode(word, scratch, out);
+  if (known != Reachable::kUnknown) return;
+  const bool yes = out->size() == before + 1 && out->back() == id;
+  reachable[id].store(yes ? Reachable::kYes : Reachable::kNo, std::memory_order_relaxed);
+}
+
+void Tokenizer::Impl::encode_segment(std::string_view text, Work* work, std::vector<TokenId>* out) const {
+  if (text.empty()) return;
+  if (pretokenizer.wants_nfc()) text = to_nfc(text, &work->normalised);
+  work->words.clear();
+  pretokenizer.split(text, &work->words);
+  for (const std::string_view word : work->words) encode_word(word, &work->scratch, out);
+}
+
+std::vector<TokenId> Tokenizer::encode(std::string_view text, std::span<const ByteRange> foreign,
+                                       Bos bos) const {
+  CHECK_NOTE(is_valid_utf8(text), "the tokenizer was given text that is not UTF-8");
+  std::vector<TokenId> ids;
+  Impl::Work work;
+  size_t begin = 0;
+  while (const auto match = impl_->special_tokens->find(text, begin, foreign)) {
+    impl_->encode_segment(text.substr(begin, match->begin - begin), &work, &ids);
+    ids.push_back(match->id);
+    begin = match->end;
+  }
+  impl_->encode_segment(text.substr(begin), &work, &ids);
+  const Vocabulary& v = impl_->vocabulary;
+  if (bos == Bos::kAdd && v.add_bos && (ids.empty() || ids.front() != v.bos)) ids.insert(ids.begin(), v.bos);
+  return ids;
+}
+
+std::vector<TokenId> Tokenizer::encode_plain(std::string_view text, Bos bos) const {
+  const ByteRange all{0, text.size()};
+  return encode(text, {&all, 1}, bos);
+}
+
+int32_t Tokenizer::vocab_size() const { return static_cast<int32_t>(impl_->vocabulary.tokens.size()); }
+
+std::string_view Tokenizer::token_bytes(TokenId id) const {
+  CHECK(id >= 0 && id < vocab_size());
+  const size_t begin = impl_->bytes_begin[id];
+  return std::string_view(impl_->bytes).substr(begin, impl_->bytes_begin[id + 1] - begin);
+}
+
+TokenKind Tokenizer::kind(TokenId id) const {
+  CHECK(id >= 0 && id < vocab_size());
+  return impl_->vocabulary.kinds[id];
+}
+
+TokenId Tokenizer::find(std::string_view token) const {
+  const auto it = impl_->ids_by_spelling.find(token);
+  return it == impl_->ids_by_spelling.end() ? -1 : it->second;
+}
+
+Tokenizer::Tokenizer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Tokenizer::Tokenizer(Tokenizer&&) noexcept = default;
+Tokenizer& Tokenizer::operator=(Tokenizer&&) noexcept = default;
+Tokenizer::~Tokenizer() = default;
+
+}  // namespace hussar
