@@ -45,6 +45,14 @@ hussar_folder(model USES base kernels weights)
 hussar_folder(engine USES base kernels grammar model)
 find_package(prometheus-cpp REQUIRED)
 hussar_folder(server USES base net text grammar weights model engine LIBRARIES prometheus-cpp::core)
+if(TARGET hussar_server)
+  # The page, as bytes in the binary.
+  file(GLOB web_files CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/web/*)
+  add_custom_command(OUTPUT ${CMAKE_BINARY_DIR}/web_files.cc
+    COMMAND ${CMAKE_COMMAND} -DOUT=${CMAKE_BINARY_DIR}/web_files.cc -DDIR=${CMAKE_SOURCE_DIR}/web -P ${CMAKE_SOURCE_DIR}/cmake/embed_web.cmake
+    DEPENDS ${web_files} ${CMAKE_SOURCE_DIR}/cmake/embed_web.cmake)
+  target_sources(hussar_server PRIVATE ${CMAKE_BINARY_DIR}/web_files.cc)
+endif()
 hussar_folder(bench USES base net)
 
 if(EXISTS ${CMAKE_SOURCE_DIR}/src/cli/main.cc)
@@ -65,8 +73,9 @@ endif()
 file(GLOB isa_avx2 ${CMAKE_SOURCE_DIR}/src/kernels/cpu/avx2/*.cc)
 file(GLOB isa_avx512 ${CMAKE_SOURCE_DIR}/src/kernels/cpu/avx512/*.cc)
 set_source_files_properties(${isa_avx2} PROPERTIES COMPILE_OPTIONS "-mavx2;-mfma;-mf16c;-O3")
+# GCC 12 takes the "any value" operands inside its own AVX-512 header for uninitialised variables.
 set_source_files_properties(${isa_avx512} PROPERTIES COMPILE_OPTIONS
-  "-mavx2;-mfma;-mf16c;-mavx512f;-mavx512bw;-mavx512vl;-mavx512dq;-mavx512vnni;-mavx512bf16;-mprefer-vector-width=512;-O3")
+  "-Wno-uninitialized;-Wno-maybe-uninitialized;-mavx2;-mfma;-mf16c;-mavx512f;-mavx512bw;-mavx512vl;-mavx512dq;-mavx512vnni;-mavx512bf16;-mprefer-vector-width=512;-O3")
 
 if(HUSSAR_TESTS)
   # Programs that the Python tests talk to.

@@ -147,7 +147,7 @@ void Exchange::on_disconnect(std::function<void()> callback) {
       return;
     }
   }
-  mailbox_->post(std::move(callback));
+  callback();
 }
 
 void Exchange::set_wake(std::function<void()> wake) {

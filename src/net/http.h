@@ -52,6 +52,9 @@ struct HttpLimits {
 // "Not Found" for 404; "Status" for a number that has no phrase here.
 std::string_view http_status_phrase(int status);
 
+// Undoes %XX; a broken escape stays as it is.
+std::string percent_decode(std::string_view text);
+
 // Equal but for the case of ASCII letters.
 bool equals_ignoring_case(std::string_view a, std::string_view b);
 

@@ -1,7 +1,8 @@
 // The only place of the server that knows Boost. Everything below runs on one thread, so that sessions need
 // no locks; other threads reach it through the Mailbox.
 #if defined(__SANITIZE_THREAD__)
-#pragma GCC diagnostic ignored "-Wtsan"  // Asio has a fence where it runs handlers of other threads; we have none
+#pragma GCC diagnostic ignored \
+    "-Wtsan"  // Asio has a fence where it runs handlers of other threads; we have none
 #endif
 
 #include "net/http_server.h"
@@ -386,7 +387,7 @@ class HttpServerImpl : public HttpServer {
 
   Result<void> bind(const std::string& host, int port);
 
-  void start() {
+  void start() override {
     asio::co_spawn(io_, accept(), asio::detached);
     asio::co_spawn(io_, sweep(), asio::detached);
     thread_ = std::thread([this] { io_.run(); });
@@ -528,7 +529,6 @@ Result<std::unique_ptr<HttpServer>> HttpServer::listen(const std::string& host, 
                                                        Refusal refusal) {
   auto server = std::make_unique<HttpServerImpl>(limits, std::move(handler), std::move(refusal));
   RETURN_IF_ERROR(server->bind(host, port));
-  server->start();
   return std::unique_ptr<HttpServer>(std::move(server));
 }
 

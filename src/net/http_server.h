@@ -28,8 +28,9 @@ class Responder {
   bool write(std::string_view bytes);
   void finish();
 
-  // `callback` runs once on the server's thread when the client has gone before the answer was complete;
-  // noticed even while nothing is written, and possibly just after the last byte was handed over.
+  // `callback` runs once when the client has gone before the answer was complete, and possibly just after the
+  // last byte was handed over; noticed even while nothing is written. It runs on the server's thread, or at
+  // once in this call when the client has gone already.
   void on_disconnect(std::function<void()> callback);
   // Runs `task` on the server's thread, in the order of the calls. Dropped when the server has ended.
   void post(std::function<void()> task);
@@ -47,12 +48,14 @@ class HttpServer {
   // wrong.
   using Refusal = std::function<HttpResponse(int status, std::string_view detail)>;
 
-  // Listens and starts the thread. `port` 0 takes any free one. Errors: kIo, kInvalid; they say what to do.
+  // Listens; connections wait until start(). `port` 0 takes any free one. Errors: kIo, kInvalid; they say
+  // what to do.
   static Result<std::unique_ptr<HttpServer>> listen(const std::string& host, int port,
                                                     const HttpLimits& limits, Handler handler,
                                                     Refusal refusal);
   virtual ~HttpServer() = default;  // stop(0)
 
+  virtual void start() = 0;  // starts the thread; once
   virtual int port() const = 0;
   virtual size_t connections() const = 0;  // open ones; any thread
   // Takes no new connection and closes idle ones, lets answers under way go on for `drain_ms`, then cuts them

@@ -104,6 +104,7 @@ class HttpServerTest : public ::testing::Test {
         });
     ASSERT_TRUE(server.ok()) << server.error().message;
     server_ = std::move(*server);
+    server_->start();
   }
 
   void handle(const HttpRequest& request, Responder responder) {
@@ -463,9 +464,18 @@ TEST_F(HttpServerTest, AHeaderCanNotBeForged) {
     return HttpResponse{status, "", {}, ""};
   });
   ASSERT_TRUE(server.ok());
+  (*server)->start();
   RawClient client((*server)->port());
   client.send(get("/"));
   EXPECT_EQ(client.read_until("body").find("Set-Cookie"), std::string::npos);
+}
+
+TEST(HttpTest, PercentDecode) {
+  EXPECT_EQ(percent_decode("a%20b%2Fc%e4%bd%a0"), "a b/c\xe4\xbd\xa0");
+  EXPECT_EQ(percent_decode("100%"), "100%");
+  EXPECT_EQ(percent_decode("%4"), "%4");
+  EXPECT_EQ(percent_decode("%zz%-1"), "%zz%-1");
+  EXPECT_EQ(percent_decode("%41"), "A");
 }
 
 }  // namespace

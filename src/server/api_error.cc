@@ -1,0 +1,103 @@
+#include "server/api_error.h"
+
+#include "base/json.h"
+
+namespace hussar {
+
+namespace {
+
+std::string_view error_type(int status) {
+  switch (status) {
+    case 404:
+      return "not_found_error";
+    case 429:
+      return "rate_limit_error";
+    case 503:
+      return "service_unavailable_error";
+    default:
+      return status >= 500 ? "server_error" : "invalid_request_error";
+  }
+}
+
+}  // namespace
+
+ApiError to_api_error(const Error& error) {
+  ApiError api{400, error.message, error.field, "invalid_value", {}};
+  switch (error.code) {
+    case ErrorCode::kInvalid:
+      break;
+    case ErrorCode::kUnsupported:
+      api.code = "unsupported_parameter";
+      break;
+    case ErrorCode::kTooLarge:
+      api.code = "context_length_exceeded";
+      break;
+    case ErrorCode::kNotFound:
+      api.status = 404, api.code = "model_not_found";
+      break;
+    case ErrorCode::kFull:
+      api.status = 429, api.code = "queue_full";
+      api.headers.push_back({"Retry-After", "1"});
+      break;
+    case ErrorCode::kCancelled:
+      api.status = 503, api.code = "shutting_down";
+      break;
+    case ErrorCode::kOutOfMemory:
+    case ErrorCode::kIo:
+    case ErrorCode::kDeviceFault:
+      api.status = 500, api.code = "internal_error";
+      break;
+  }
+  return api;
+}
+
+ApiError http_refusal(int status, std::string_view detail) {
+  ApiError api{status, std::string(detail), "", "", {}};
+  switch (status) {
+    case 400:
+      api.code = "bad_request";
+      break;
+    case 404:
+      api.code = "unknown_path";
+      break;
+    case 405:
+      api.code = "method_not_allowed";
+      break;
+    case 408:
+      api.code = "request_timeout";
+      break;
+    case 413:
+      api.code = "body_too_large";
+      break;
+    case 415:
+      api.code = "unsupported_media_type";
+      break;
+    case 417:
+      api.code = "expectation_failed";
+      break;
+    case 431:
+      api.code = "headers_too_large";
+      break;
+    case 503:
+      api.code = "overloaded";
+      api.headers.push_back({"Retry-After", "1"});
+      break;
+    default:
+      api.code = "internal_error";
+  }
+  return api;
+}
+
+std::string error_json(const ApiError& error) {
+  JsonObject fields{{"message", error.message},
+                    {"type", error_type(error.status)},
+                    {"param", error.param.empty() ? Json() : Json(error.param)},
+                    {"code", error.code}};
+  return write_json(JsonObject{{"error", std::move(fields)}});
+}
+
+HttpResponse error_response(const ApiError& error) {
+  return {error.status, "application/json", error.headers, error_json(error)};
+}
+
+}  // namespace hussar

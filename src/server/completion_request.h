@@ -1,0 +1,61 @@
+// The bodies of /v1/completions and /v1/chat/completions as one value, every field checked.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.h"
+#include "base/result.h"
+#include "base/types.h"
+#include "kernels/batch.h"
+#include "server/fields.h"
+
+namespace hussar {
+
+enum class Endpoint { kCompletions, kChat };
+
+struct CompletionRequest {
+  Endpoint endpoint = Endpoint::kCompletions;
+  // One of the three, by endpoint and by what was sent.
+  std::optional<std::string> prompt_text;
+  std::vector<TokenId> prompt_tokens;
+  JsonArray messages;  // for the template: objects of role and content, both strings
+
+  std::optional<int64_t> tokens_max;  // absent: the server's default
+  std::optional<int64_t> tokens_min, top_k, seed;
+  double temperature = 1.0, top_p = 1.0, min_p = 0.0;
+  double repetition_penalty = 1.0, presence_penalty = 0.0, frequency_penalty = 0.0;
+  std::vector<TokenBias> bias;
+  std::vector<std::string> stop;
+  std::vector<TokenId> stop_ids;
+  bool ignore_eos = false;
+  int32_t logprobs_top = -1;  // as in Request
+  bool stream = false, include_usage = false;
+  std::optional<std::string> cache_salt;
+  std::vector<std::string> ignored_fields;  // unknown ones, under UnknownFields::kWarn
+
+  // As sent; read_completion_request folds them into the fields above.
+  std::optional<int64_t> max_tokens, max_completion_tokens, max_new_tokens;
+  std::optional<int64_t> logprobs_count, top_logprobs;
+  bool chat_logprobs = false, stream_options_given = false;
+};
+
+// Errors: kInvalid, kUnsupported, kNotFound (another model), each naming the field.
+Result<CompletionRequest> read_completion_request(Endpoint endpoint, const Json& body,
+                                                  const FieldContext& context);
+
+// Also for /tokenize. `messages` becomes what a template gets: each message's role and content as strings,
+// text parts joined.
+Result<JsonArray> read_messages(const Json& value, const FieldContext& context,
+                                std::vector<std::string>* ignored);
+
+// Checks the `model` of a request. Errors: kNotFound.
+Result<void> check_model_name(const Json& value, const FieldContext& context);
+
+// A token id within the vocabulary. `name` as in "prompt[3]".
+Result<TokenId> read_token_id(const std::string& name, const Json& value, const FieldContext& context);
+
+}  // namespace hussar

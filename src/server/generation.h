@@ -1,0 +1,31 @@
+// One request on its way from the engine to the client.
+#pragma once
+
+#include <atomic>
+#include <memory>
+
+#include "net/http_server.h"
+#include "server/completion_request.h"
+#include "server/metrics.h"
+#include "server/request_log.h"
+#include "server/server.h"
+
+namespace hussar {
+
+// What all requests share. Kept alive by each of them, since the engine may end one after the server has
+// gone.
+struct ServerCore {
+  ServerCore(const ServerOptions& o, const ServerContext& c)
+      : options(o), context(c), metrics(c.engine, c.model_name, c.version) {}
+  const ServerOptions options;
+  const ServerContext context;
+  Metrics metrics;
+  std::atomic<bool> stopping{false};
+};
+
+// Prepares, submits and answers. Runs on a worker; the answer goes on by itself when it returns. A client
+// that goes cancels its request.
+void generate(std::shared_ptr<ServerCore> core, RequestLog log, Responder responder,
+              CompletionRequest request);
+
+}  // namespace hussar

@@ -1,0 +1,183 @@
+#include "server/metrics.h"
+
+#include <prometheus/counter.h>
+#include <prometheus/family.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+#include <prometheus/text_serializer.h>
+
+#include <vector>
+
+namespace hussar {
+
+namespace {
+
+using prometheus::Histogram;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+
+// Bounds in seconds. A small model answers in milliseconds on one machine and in minutes on another: three a
+// decade.
+const Histogram::BucketBoundaries kSeconds{0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1,  0.2,  0.5,
+                                           1.0,   2.0,   5.0,   10.0, 20.0, 50.0, 100., 200., 500.};
+const Histogram::BucketBoundaries kTokens{1,   2,    5,    10,   20,    50,    100,   200,
+                                          500, 1000, 2000, 5000, 10000, 20000, 50000, 100000};
+
+double seconds_between(TimePoint from, TimePoint to) {
+  return std::chrono::duration<double>(to - from).count();
+}
+
+}  // namespace
+
+struct Metrics::Impl {
+  Impl(const Engine& e, const std::string& model_name, const std::string& version)
+      : engine(e), labels{{"model_name", model_name}} {
+    first_token = &histogram("vllm:time_to_first_token_seconds",
+                             "From a request's last byte to its first token", kSeconds);
+    token_gap = &histogram("vllm:inter_token_latency_seconds", "Gaps between tokens of one answer", kSeconds);
+    token_gap_old =
+        &histogram("vllm:time_per_output_token_seconds", "The same under its older name", kSeconds);
+    e2e = &histogram("vllm:e2e_request_latency_seconds", "From a request's last byte to its last token",
+                     kSeconds);
+    queue = &histogram("vllm:request_queue_time_seconds", "From a request's last byte to its admission",
+                       kSeconds);
+    inference =
+        &histogram("vllm:request_inference_time_seconds", "From admission to the last token", kSeconds);
+    prefill = &histogram("vllm:request_prefill_time_seconds", "From admission to the first token", kSeconds);
+    decode = &histogram("vllm:request_decode_time_seconds", "From the first to the last token", kSeconds);
+    prompt_tokens = &histogram("vllm:request_prompt_tokens", "Tokens of a request's prompt", kTokens);
+    generation_tokens = &histogram("vllm:request_generation_tokens", "Tokens of a request's answer", kTokens);
+    responses = &prometheus::BuildCounter()
+                     .Name("hussar:http_responses_total")
+                     .Help("Answers by path and status")
+                     .Labels(labels)
+                     .Register(registry);
+    prometheus::Labels build = labels;
+    build["version"] = version;
+    build["device"] = e.device().device;
+    build["isa"] = e.device().isa;
+    info_labels = std::move(build);
+  }
+
+  Histogram& histogram(const char* name, const char* help, const Histogram::BucketBoundaries& bounds) {
+    return prometheus::BuildHistogram().Name(name).Help(help).Register(registry).Add(labels, bounds);
+  }
+
+  static prometheus::ClientMetric metric(const prometheus::Labels& labels, MetricType type, double value) {
+    prometheus::ClientMetric out;
+    for (const auto& [name, text] : labels) out.label.push_back({name, text});
+    if (type == MetricType::Counter) {
+      out.counter.value = value;
+    } else {
+      out.gauge.value = value;
+    }
+    return out;
+  }
+  void add(std::vector<MetricFamily>* out, MetricType type, const char* name, const char* help,
+           double value) const {
+    out->push_back({name, help, type, {metric(labels, type, value)}});
+  }
+  // One family with a metric for each value of a label.
+  void add(std::vector<MetricFamily>* out, MetricType type, const char* name, const char* help,
+           const char* label, const std::vector<std::pair<const char*, double>>& values) const {
+    MetricFamily family{name, help, type, {}};
+    for (const auto& [text, value] : values) {
+      prometheus::Labels all = labels;
+      all[label] = text;
+      family.metric.push_back(metric(all, type, value));
+    }
+    out->push_back(std::move(family));
+  }
+  void add_engine(std::vector<MetricFamily>* out) const;
+
+  const Engine& engine;
+  const prometheus::Labels labels;
+  prometheus::Labels info_labels;
+  prometheus::Registry registry;
+  Histogram *first_token, *token_gap, *token_gap_old, *e2e, *queue, *inference, *prefill, *decode;
+  Histogram *prompt_tokens, *generation_tokens;
+  prometheus::Family<prometheus::Counter>* responses;
+};
+
+void Metrics::Impl::add_engine(std::vector<MetricFamily>* out) const {
+  constexpr MetricType kGauge = MetricType::Gauge, kCounter = MetricType::Counter;
+  const EngineCounters now = engine.counters();
+  const auto finished = [&](FinishReason reason) {
+    return static_cast<double>(now.finished[static_cast<size_t>(reason)]);
+  };
+  const double usage = now.blocks_all > 0 ? static_cast<double>(now.blocks_used) / now.blocks_all : 0;
+  const auto total = [](int64_t count) { return static_cast<double>(count); };
+
+  add(out, kGauge, "vllm:num_requests_running", "Requests that generate now", now.running);
+  add(out, kGauge, "vllm:num_requests_waiting", "Requests in the queue", now.waiting);
+  add(out, kGauge, "vllm:kv_cache_usage_perc", "Share of KV blocks that requests hold, 0 to 1", usage);
+  add(out, kGauge, "vllm:gpu_cache_usage_perc", "The same under its older name", usage);
+  add(out, kCounter, "vllm:prompt_tokens_total", "Prompt tokens of admitted requests, cached ones included",
+      total(now.prompt_tokens));
+  add(out, kCounter, "vllm:generation_tokens_total", "Generated tokens", total(now.generated_tokens));
+  for (const char* name : {"vllm:prefix_cache_queries_total", "vllm:gpu_prefix_cache_queries_total"}) {
+    add(out, kCounter, name, "Prompt tokens looked up in the prefix cache", total(now.prefix_queried_tokens));
+  }
+  for (const char* name : {"vllm:prefix_cache_hits_total", "vllm:gpu_prefix_cache_hits_total"}) {
+    add(out, kCounter, name, "Prompt tokens taken from the prefix cache", total(now.prefix_hit_tokens));
+  }
+  add(out, kCounter, "vllm:num_preemptions_total", "Always 0: an admitted request keeps its blocks", 0);
+  add(out, kCounter, "vllm:request_success_total", "Ended requests by reason", "finished_reason",
+      {{"stop", finished(FinishReason::kStop)},
+       {"length", finished(FinishReason::kLength)},
+       {"abort", finished(FinishReason::kCancelled) + finished(FinishReason::kShutdown)},
+       {"deadline", finished(FinishReason::kDeadline)},
+       {"error", finished(FinishReason::kError)}});
+
+  add(out, kGauge, "hussar:kv_blocks", "KV blocks by state", "state",
+      {{"free", now.blocks_free}, {"cached", now.blocks_cached}, {"used", now.blocks_used}});
+  add(out, kCounter, "hussar:requests_accepted_total", "Requests that the engine took",
+      total(now.requests_accepted));
+  add(out, kCounter, "hussar:requests_refused_total", "Requests that it refused, a full queue included",
+      total(now.requests_refused));
+  add(out, kCounter, "hussar:surplus_tokens_total", "Tokens computed for answers that had ended meanwhile",
+      total(now.surplus_tokens));
+  add(out, kCounter, "hussar:steps_total", "Forward passes", total(now.steps));
+}
+
+Metrics::Metrics(const Engine& engine, const std::string& model_name, const std::string& version)
+    : impl_(std::make_unique<Impl>(engine, model_name, version)) {}
+Metrics::~Metrics() = default;
+
+void Metrics::observe_first_token(double seconds) { impl_->first_token->Observe(seconds); }
+
+void Metrics::observe_token_gap(double seconds) {
+  impl_->token_gap->Observe(seconds);
+  impl_->token_gap_old->Observe(seconds);
+}
+
+void Metrics::observe_request(const RequestTimes& times) {
+  constexpr TimePoint kNever{};
+  impl_->prompt_tokens->Observe(times.prompt_tokens);
+  impl_->generation_tokens->Observe(times.generated_tokens);
+  if (times.admitted != kNever) impl_->queue->Observe(seconds_between(times.received, times.admitted));
+  if (times.first_token == kNever) return;
+  impl_->e2e->Observe(seconds_between(times.received, times.last_token));
+  impl_->decode->Observe(seconds_between(times.first_token, times.last_token));
+  if (times.admitted == kNever) return;
+  impl_->prefill->Observe(seconds_between(times.admitted, times.first_token));
+  impl_->inference->Observe(seconds_between(times.admitted, times.last_token));
+}
+
+void Metrics::count_response(std::string_view route, int status) {
+  impl_->responses->Add({{"path", std::string(route)}, {"status", std::to_string(status)}}).Increment();
+}
+
+std::string Metrics::text(size_t connections) const {
+  std::vector<MetricFamily> families = impl_->registry.Collect();
+  impl_->add_engine(&families);
+  impl_->add(&families, MetricType::Gauge, "hussar:http_connections", "Open connections",
+             static_cast<double>(connections));
+  families.push_back({"hussar:info",
+                      "What is served, and by what",
+                      MetricType::Gauge,
+                      {Impl::metric(impl_->info_labels, MetricType::Gauge, 1)}});
+  return prometheus::TextSerializer().Serialize(families);
+}
+
+}  // namespace hussar

@@ -1,0 +1,50 @@
+#include "server/request_log.h"
+
+#include <cstdio>
+
+#include "base/log.h"
+
+namespace hussar {
+
+namespace {
+
+std::string milliseconds(TimePoint from, TimePoint to) {
+  if (to == TimePoint{}) return "";
+  char text[32];
+  std::snprintf(text, sizeof text, "%.1f", std::chrono::duration<double, std::milli>(to - from).count());
+  return text;
+}
+
+}  // namespace
+
+void RequestLog::write(Metrics* metrics, int status, std::string_view finish,
+                       const RequestTimes* times) const {
+  metrics->count_response(route, status);
+  // Probes and scrapes come every few seconds and say nothing when all is well.
+  const bool routine =
+      status == 200 && !route.starts_with("/v1/c") && route != "/tokenize" && route != "/detokenize";
+  const LogLevel level = routine ? LogLevel::kDebug : LogLevel::kInfo;
+  const std::string total_ms = milliseconds(received, Clock::now());
+  if (times == nullptr) {
+    log_line(level, "request",
+             {{"id", std::to_string(id)},
+              {"route", std::string(route)},
+              {"status", std::to_string(status)},
+              {"peer", peer},
+              {"total_ms", total_ms}});
+    return;
+  }
+  log_line(level, "request",
+           {{"id", std::to_string(id)},
+            {"route", std::string(route)},
+            {"status", std::to_string(status)},
+            {"peer", peer},
+            {"finish", std::string(finish)},
+            {"prompt_tokens", std::to_string(times->prompt_tokens)},
+            {"generated_tokens", std::to_string(times->generated_tokens)},
+            {"queue_ms", milliseconds(received, times->admitted)},
+            {"ttft_ms", milliseconds(received, times->first_token)},
+            {"total_ms", total_ms}});
+}
+
+}  // namespace hussar

@@ -1,0 +1,342 @@
+#include "server/server.h"
+
+#include <mutex>
+#include <optional>
+
+#include "base/log.h"
+#include "server/api_error.h"
+#include "server/generation.h"
+#include "server/tokenize_api.h"
+#include "server/web_files.h"
+#include "server/worker_pool.h"
+
+namespace hussar {
+
+namespace {
+
+// Nothing of a page may come from elsewhere, and no page may show this one in a frame.
+const std::vector<HttpHeader>& page_headers() {
+  static const std::vector<HttpHeader> headers{
+      {"Content-Security-Policy", "default-src 'self'; frame-ancestors 'none'"},
+      {"X-Content-Type-Options", "nosniff"},
+      {"Cache-Control", "no-cache"}};
+  return headers;
+}
+
+// "application/json", with or without charset=utf-8. A body without a type is taken for what it must be
+// anyhow.
+bool is_json_type(const std::string* content_type) {
+  if (content_type == nullptr) return true;
+  const std::string_view type = *content_type;
+  const size_t semicolon = type.find(';');
+  std::string_view media = type.substr(0, semicolon);
+  while (media.ends_with(' ')) media.remove_suffix(1);
+  if (!equals_ignoring_case(media, "application/json")) return false;
+  if (semicolon == std::string_view::npos) return true;
+  std::string_view parameter = type.substr(semicolon + 1);
+  while (parameter.starts_with(' ')) parameter.remove_prefix(1);
+  return !equals_ignoring_case(parameter.substr(0, 8), "charset=") ||
+         equals_ignoring_case(parameter, "charset=utf-8") ||
+         equals_ignoring_case(parameter, "charset=\"utf-8\"");
+}
+
+class ServerImpl : public Server {
+ public:
+  ServerImpl(const ServerOptions& options, const ServerContext& context)
+      : core_(std::make_shared<ServerCore>(options, context)),
+        workers_(options.workers, options.worker_queue_max) {}
+  ~ServerImpl() override { stop(); }
+
+  Result<void> listen();
+
+  int64_t port() const override { return http_->port(); }
+  std::string url() const override {
+    const std::string& host = core_->options.host;
+    return "http://" + (host.find(':') == std::string::npos ? host : "[" + host + "]") + ":" +
+           std::to_string(port());
+  }
+
+  void stop() override {
+    std::lock_guard lock(stop_mutex_);
+    core_->stopping = true;
+    if (http_) http_->stop(core_->options.drain_timeout_ms);
+    workers_.stop();
+  }
+
+ private:
+  using Action = void (ServerImpl::*)(const RequestLog&, HttpRequest&&, Responder&&);
+  struct Route {
+    std::string_view method;
+    std::string_view path;
+    Action action;
+  };
+  static const std::vector<Route>& routes();
+
+  void handle(HttpRequest request, Responder responder);
+  void reply(const RequestLog& log, Responder& responder, HttpResponse response) {
+    const int status = response.status;
+    response.headers.push_back({"X-Request-Id", std::to_string(log.id)});
+    responder.answer(std::move(response));
+    log.write(&core_->metrics, status, "", nullptr);
+  }
+  void reply_error(const RequestLog& log, Responder& responder, const ApiError& error) {
+    reply(log, responder, error_response(error));
+  }
+  void reply_json(const RequestLog& log, Responder& responder, int status, const Json& value) {
+    reply(log, responder, {status, "application/json", {}, write_json(value)});
+  }
+
+  void get_models(const RequestLog& log, HttpRequest&& request, Responder&& responder);
+  void get_model(const RequestLog& log, HttpRequest&& request, Responder&& responder);
+  void get_health(const RequestLog& log, HttpRequest&& request, Responder&& responder);
+  void get_ready(const RequestLog& log, HttpRequest&& request, Responder&& responder);
+  void get_metrics(const RequestLog& log, HttpRequest&& request, Responder&& responder);
+  void get_web_file(const RequestLog& log, HttpRequest&& request, Responder&& responder);
+  void post_completions(const RequestLog& log, HttpRequest&& request, Responder&& responder);
+  void post_chat(const RequestLog& log, HttpRequest&& request, Responder&& responder);
+  void post_tokenize(const RequestLog& log, HttpRequest&& request, Responder&& responder);
+  void post_detokenize(const RequestLog& log, HttpRequest&& request, Responder&& responder);
+
+  // Parses the body on a worker and hands it to `next` there; answers itself when it can't be parsed.
+  using Next = std::function<void(const RequestLog&, const Json&, Responder&)>;
+  void parse_on_worker(const RequestLog& log, HttpRequest&& request, Responder&& responder, Next next);
+  std::optional<ApiError> check_body_headers(const HttpRequest& request) const;
+  void post_generation(Endpoint endpoint, const RequestLog& log, HttpRequest&& request,
+                       Responder&& responder);
+  void post_tokens(Result<TokenizeAnswer> (*run)(const Json&, const ServerOptions&, const ServerContext&),
+                   const RequestLog& log, HttpRequest&& request, Responder&& responder);
+  Json model_json() const;
+
+  const std::shared_ptr<ServerCore> core_;
+  WorkerPool workers_;
+  std::unique_ptr<HttpServer> http_;
+  std::mutex stop_mutex_;
+};
+
+const std::vector<ServerImpl::Route>& ServerImpl::routes() {
+  static const std::vector<Route> table = [] {
+    std::vector<Route> list{
+        {"GET", "/v1/models", &ServerImpl::get_models},
+        {"POST", "/v1/completions", &ServerImpl::post_completions},
+        {"POST", "/v1/chat/completions", &ServerImpl::post_chat},
+        {"POST", "/tokenize", &ServerImpl::post_tokenize},
+        {"POST", "/detokenize", &ServerImpl::post_detokenize},
+        {"GET", "/health", &ServerImpl::get_health},
+        {"GET", "/ready", &ServerImpl::get_ready},
+        {"GET", "/metrics", &ServerImpl::get_metrics},
+    };
+    for (const WebFile& file : web_files()) list.push_back({"GET", file.path, &ServerImpl::get_web_file});
+    return list;
+  }();
+  return table;
+}
+
+Result<void> ServerImpl::listen() {
+  const ServerOptions& options = core_->options;
+  HttpLimits limits;
+  limits.body_bytes_max = static_cast<size_t>(options.body_bytes_max);
+  limits.header_bytes_max = static_cast<size_t>(options.header_bytes_max);
+  limits.headers_max = static_cast<size_t>(options.headers_max);
+  limits.connections_max = static_cast<size_t>(options.connections_max);
+  limits.idle_timeout_ms = options.idle_timeout_ms;
+  limits.header_timeout_ms = options.header_timeout_ms;
+  limits.body_timeout_ms = options.body_timeout_ms;
+  limits.write_timeout_ms = options.write_timeout_ms;
+  limits.write_backlog_bytes_max = static_cast<size_t>(options.write_backlog_bytes_max);
+  // Files that are not connections: the model, logs, the listening socket, and room to spare.
+  constexpr int64_t kOtherFiles = 64;
+  const int64_t files = raise_open_files_limit();
+  if (files > kOtherFiles && files - kOtherFiles < options.connections_max) {
+    limits.connections_max = static_cast<size_t>(files - kOtherFiles);
+    log_line(LogLevel::kWarning, "fewer connections than asked for: the limit of open files is too low",
+             {{"connections", std::to_string(limits.connections_max)}});
+  }
+  ASSIGN_OR_RETURN(http_, HttpServer::listen(
+                              options.host, static_cast<int>(options.port), limits,
+                              [this](HttpRequest request, Responder responder) {
+                                handle(std::move(request), std::move(responder));
+                              },
+                              [](int status, std::string_view detail) {
+                                return error_response(http_refusal(status, detail));
+                              }));
+  http_->start();
+  return {};
+}
+
+void ServerImpl::handle(HttpRequest request, Responder responder) {
+  RequestLog log{request.id, "other", request.peer, request.received};
+  const std::string_view method = request.method == "HEAD" ? "GET" : std::string_view(request.method);
+  std::string allowed;
+  for (const Route& route : routes()) {
+    if (route.path != request.path) continue;
+    log.route = route.path;
+    if (route.method == method) return (this->*route.action)(log, std::move(request), std::move(responder));
+    allowed += (allowed.empty() ? "" : ", ") + std::string(route.method);
+  }
+  constexpr std::string_view kModelPrefix = "/v1/models/";
+  if (request.path.starts_with(kModelPrefix)) {
+    log.route = "/v1/models";
+    if (method == "GET") return get_model(log, std::move(request), std::move(responder));
+    allowed = "GET";
+  }
+  if (allowed.empty()) {
+    return reply_error(log, responder,
+                       http_refusal(404, "there is nothing at this path; see GET / for what there is"));
+  }
+  ApiError error = http_refusal(405, "this path takes " + allowed + " only");
+  error.headers.push_back({"Allow", allowed == "GET" ? "GET, HEAD" : allowed});
+  reply_error(log, responder, error);
+}
+
+Json ServerImpl::model_json() const {
+  return JsonObject{{"id", core_->context.model_name},
+                    {"object", "model"},
+                    {"created", core_->context.created_unix_seconds},
+                    {"owned_by", "hussar"},
+                    {"root", core_->context.model_name},
+                    {"parent", nullptr},
+                    {"max_model_len", core_->context.engine.options().context_max}};
+}
+
+void ServerImpl::get_models(const RequestLog& log, HttpRequest&&, Responder&& responder) {
+  reply_json(log, responder, 200, JsonObject{{"object", "list"}, {"data", JsonArray{model_json()}}});
+}
+
+void ServerImpl::get_model(const RequestLog& log, HttpRequest&& request, Responder&& responder) {
+  const std::string name = percent_decode(request.path.substr(std::string_view("/v1/models/").size()));
+  if (name == core_->context.model_name) return reply_json(log, responder, 200, model_json());
+  const Error error{ErrorCode::kNotFound,
+                    "this model does not exist here: the server has " + core_->context.model_name, "model"};
+  reply_error(log, responder, to_api_error(error));
+}
+
+void ServerImpl::get_health(const RequestLog& log, HttpRequest&&, Responder&& responder) {
+  const ServerContext& context = core_->context;
+  const EngineCounters now = context.engine.counters();
+  const DeviceInfo& device = context.engine.device();
+  reply_json(log, responder, 200,
+             JsonObject{{"status", "ok"},
+                        {"model", context.model_name},
+                        {"summary", context.model_summary},
+                        {"version", context.version},
+                        {"device", device.device},
+                        {"isa", device.isa},
+                        {"threads", device.threads},
+                        {"context_max", context.engine.options().context_max},
+                        {"chat", context.chat_template != nullptr},
+                        {"running", now.running},
+                        {"waiting", now.waiting},
+                        {"kv_blocks_used", now.blocks_used},
+                        {"kv_blocks", now.blocks_all},
+                        {"generated_tokens", now.generated_tokens}});
+}
+
+void ServerImpl::get_ready(const RequestLog& log, HttpRequest&&, Responder&& responder) {
+  const auto stalled = Clock::now() - core_->context.engine.counters().last_step;
+  const bool ready = !core_->stopping && stalled < std::chrono::milliseconds(core_->options.ready_stall_ms);
+  if (ready) return reply_json(log, responder, 200, JsonObject{{"status", "ready"}});
+  const char* why = core_->stopping ? "the server is shutting down" : "the engine makes no progress";
+  reply_error(log, responder, http_refusal(503, why));
+}
+
+void ServerImpl::get_metrics(const RequestLog& log, HttpRequest&&, Responder&& responder) {
+  reply(log, responder,
+        {200, std::string(Metrics::kContentType), {}, core_->metrics.text(http_->connections())});
+}
+
+void ServerImpl::get_web_file(const RequestLog& log, HttpRequest&& request, Responder&& responder) {
+  for (const WebFile& file : web_files()) {
+    if (file.path != request.path) continue;
+    return reply(log, responder,
+                 {200, std::string(file.content_type), page_headers(), std::string(file.bytes)});
+  }
+}
+
+std::optional<ApiError> ServerImpl::check_body_headers(const HttpRequest& request) const {
+  if (core_->stopping) {
+    ApiError error = http_refusal(503, "the server is shutting down");
+    error.code = "shutting_down";
+    return error;
+  }
+  if (!is_json_type(request.header("Content-Type"))) {
+    return http_refusal(415, "the body must be sent with Content-Type: application/json");
+  }
+  const std::string* encoding = request.header("Content-Encoding");
+  if (encoding != nullptr && !equals_ignoring_case(*encoding, "identity")) {
+    return http_refusal(415, "compressed bodies are not supported: leave out Content-Encoding");
+  }
+  return std::nullopt;
+}
+
+void ServerImpl::parse_on_worker(const RequestLog& log, HttpRequest&& request, Responder&& responder,
+                                 Next next) {
+  if (const auto error = check_body_headers(request)) return reply_error(log, responder, *error);
+  Responder spare = responder;
+  auto task = [this, log, body = std::move(request.body), responder = std::move(responder),
+               next = std::move(next)]() mutable {
+    JsonLimits limits;
+    limits.bytes_max = static_cast<size_t>(core_->options.body_bytes_max);
+    limits.depth_max = static_cast<int32_t>(core_->options.json_depth_max);
+    const Result<Json> json = parse_json(body, limits);
+    if (json.ok()) return next(log, *json, responder);
+    ApiError error = to_api_error(json.error());
+    error.message = "the body is no acceptable JSON: " + error.message;
+    error.code = "invalid_json";
+    reply_error(log, responder, error);
+  };
+  if (workers_.post(std::move(task))) return;
+  reply_error(log, spare,
+              to_api_error({ErrorCode::kFull, "too many requests wait already: try again soon", ""}));
+}
+
+void ServerImpl::post_generation(Endpoint endpoint, const RequestLog& log, HttpRequest&& request,
+                                 Responder&& responder) {
+  parse_on_worker(
+      log, std::move(request), std::move(responder),
+      [this, endpoint](const RequestLog& of, const Json& body, Responder& to) {
+        const ServerContext& context = core_->context;
+        const FieldContext fields{core_->options, context.model_name, context.tokenizer.vocab_size()};
+        auto read = read_completion_request(endpoint, body, fields);
+        if (!read.ok()) return reply_error(of, to, to_api_error(read.error()));
+        generate(core_, of, std::move(to), std::move(*read));
+      });
+}
+
+void ServerImpl::post_completions(const RequestLog& log, HttpRequest&& request, Responder&& responder) {
+  post_generation(Endpoint::kCompletions, log, std::move(request), std::move(responder));
+}
+
+void ServerImpl::post_chat(const RequestLog& log, HttpRequest&& request, Responder&& responder) {
+  post_generation(Endpoint::kChat, log, std::move(request), std::move(responder));
+}
+
+void ServerImpl::post_tokens(Result<TokenizeAnswer> (*run)(const Json&, const ServerOptions&,
+                                                           const ServerContext&),
+                             const RequestLog& log, HttpRequest&& request, Responder&& responder) {
+  parse_on_worker(log, std::move(request), std::move(responder),
+                  [this, run](const RequestLog& of, const Json& body, Responder& to) {
+                    auto answer = run(body, core_->options, core_->context);
+                    if (!answer.ok()) return reply_error(of, to, to_api_error(answer.error()));
+                    HttpResponse response{200, "application/json", {}, std::move(answer->json)};
+                    add_ignored_fields_header(answer->ignored_fields, &response.headers);
+                    reply(of, to, std::move(response));
+                  });
+}
+
+void ServerImpl::post_tokenize(const RequestLog& log, HttpRequest&& request, Responder&& responder) {
+  post_tokens(&tokenize, log, std::move(request), std::move(responder));
+}
+
+void ServerImpl::post_detokenize(const RequestLog& log, HttpRequest&& request, Responder&& responder) {
+  post_tokens(&detokenize, log, std::move(request), std::move(responder));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options, const ServerContext& context) {
+  auto server = std::make_unique<ServerImpl>(options, context);
+  RETURN_IF_ERROR(server->listen());
+  return std::unique_ptr<Server>(std::move(server));
+}
+
+}  // namespace hussar
