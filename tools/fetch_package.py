@@ -28,7 +28,7 @@ class FetchCommand(DownloadCommand):
             for candidate in finder.find_all_candidates(name):
                 if candidate.link.filename == filename:
                     return self.save(session, candidate.link.url_without_fragment, target)
-        sys.exit(f"{name} {version}: the package index does not list {filename}; check pip's index settings")
+        sys.exit(f"{name} {version}: {filename} was not found; check the network and pip's index, proxy and certificate settings")
 
     @staticmethod
     def save(session, url, target):
