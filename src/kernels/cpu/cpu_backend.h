@@ -1,0 +1,129 @@
+// The CPU backend: weights, workspace, KV pool and the operations of a step over a thread team.
+//
+// A step's shape and rows are fixed by forward(); each operation is one or two runs of the team. Small inputs
+// are normalised and quantised by the calling thread, since waking the others costs more.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "kernels/backend.h"
+#include "kernels/cpu/attention.h"
+#include "kernels/cpu/isa.h"
+#include "kernels/cpu/kv_pool.h"
+#include "kernels/cpu/linear.h"
+#include "kernels/cpu/packed_matrix.h"
+#include "kernels/cpu/page_buffer.h"
+#include "kernels/cpu/sample.h"
+#include "kernels/cpu/thread_team.h"
+#include "kernels/cpu/vector_ops.h"
+
+namespace hussar::cpu {
+
+// T rows_max, R logit_rows_max, H hidden, Q heads * head_dim, KV kv_heads * head_dim, F mlp_width.
+struct Workspace {
+  float* hidden;            // [T, H]
+  float* query;             // [T, Q]
+  float* attended;          // [T, Q]
+  float* key;               // [T, KV]
+  float* value;             // [T, KV]
+  float* normed;            // [max(T, R), H]
+  float* gate;              // [T, F]
+  float* up;                // [T, F]
+  float* logits;            // [R, vocab]
+  ActivationBlock* blocks;  // [max(T, R), max(H, Q) / 32]: the quantised input of a product
+  ActivationBlock* gated;   // [T, F / 32]
+  float* rope_cosines;      // [context_max, dims / 2]
+  float* rope_sines;
+  uint16_t* halves;  // [threads, head_dim rounded up to a cache line]
+};
+
+class CpuBackend final : public Backend {
+ public:
+  CpuBackend(Isa isa, std::unique_ptr<ThreadTeam> team);
+
+  const DeviceInfo& info() const override { return info_; }
+  Result<Weight> prepare_weight(const TensorView& tensor, WeightUse use) override;
+  int64_t reserve_bytes(const ModelShape& shape, const KvOptions& kv,
+                        const StepLimits& limits) const override;
+  Result<void> reserve(const ModelShape& shape, const KvOptions& kv, const StepLimits& limits) override;
+  DevicePeaks measure_peaks() override;
+
+  void begin_sequence(int32_t slot, std::span<const TokenId> prompt) override;
+  void end_sequence(int32_t slot) override;
+  void forward(const Batch& batch, const Forward& forward) override;
+  void sample(std::span<const SampleRow> rows) override;
+  Result<StepOutput> finish_step() override;
+
+  void embed(const Weight& table, Activation x) override;
+  void norm_qkv_rope_store(Activation x, const AttentionWeights& w, int32_t layer, Activation q) override;
+  void paged_attention(Activation q, int32_t layer, Activation out) override;
+  void linear_residual(Activation in, const Weight& w, Activation x) override;
+  void norm_gated_mlp(const MlpWeights& w, Activation x) override;
+  void logits(Activation x, const Weight& norm, const Weight& head) override;
+
+  Result<void> read_activation(Activation a, std::span<float> out) override;
+  Result<void> read_logits(int32_t logit_row, std::span<float> out) override;
+
+ private:
+  struct Prepared {
+    PackedMatrix matrix;        // of a linear weight or an embedding
+    std::vector<float> vector;  // of a norm or a bias
+  };
+  // Where a row of the batch stands.
+  struct Row {
+    TokenId token;
+    int32_t position;
+    int32_t block;
+  };
+  // Rows to be normalised and quantised for the products that follow.
+  struct Input {
+    const float* x;
+    int64_t stride;
+    const float* norm;        // null: taken as they are
+    const int32_t* gathered;  // row i is row gathered[i] of x; null: row i
+    int32_t rows;
+    int32_t cols;
+    bool quantised;  // some product reads blocks
+  };
+
+  Result<Weight> prepare_vector(const TensorView& tensor);
+  void carve(Carver& carver, const ModelShape& shape, const StepLimits& limits, Workspace* w) const;
+  void fill_rope_tables();
+  void check_batch(const Batch& batch) const;
+  const MatrixView& matrix(const Weight& weight, int64_t rows, int64_t cols) const;
+  const float* vector(const Weight& weight, int64_t cols) const;  // null when it doesn't exist
+  float* activation(Activation a) const;
+  int32_t activation_width(Activation a) const;
+
+  static bool is_small(const Input& input);
+  void prepare_rows(const Input& input, int64_t begin, int64_t end);
+  void prepare_share(const Input& input, int32_t member);
+  LinearArgs product(const Input& input, const MatrixView& w, const float* bias, float* y, int64_t y_stride,
+                     StoreMode mode) const;
+  void rotate_and_store(int32_t layer, int64_t begin, int64_t end, int32_t member);
+  void gated_share(const Input& input, const MatrixView& gate, const MatrixView& up, bool quantised,
+                   int32_t member);
+
+  const Isa isa_;
+  const std::unique_ptr<ThreadTeam> team_;
+  const LinearKernels& linear_;
+  const VectorOps& ops_;
+  const AttentionKernels& attention_kernels_;
+  DeviceInfo info_;
+
+  std::vector<Prepared> weights_;
+  ModelShape shape_;
+  StepLimits limits_;
+  PageBuffer memory_;
+  Workspace work_{};
+  KvPool pool_;
+  std::unique_ptr<PagedAttention> attention_;
+  std::unique_ptr<LogitSampler> sampler_;
+
+  std::vector<Row> rows_;            // of the step
+  std::vector<int32_t> logit_rows_;  // rows of the batch whose logits are wanted
+  std::span<const SampledToken> sampled_;
+};
+
+}  // namespace hussar::cpu

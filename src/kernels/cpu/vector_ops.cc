@@ -1,0 +1,20 @@
+#include "kernels/cpu/vector_ops.h"
+
+#include "base/check.h"
+#include "kernels/cpu/isa.h"
+
+namespace hussar::cpu {
+
+const VectorOps& vector_ops(Isa isa) {
+  switch (isa) {
+    case Isa::kReference:
+      return reference::kVectorOps;
+    case Isa::kAvx2:
+      return avx2::kVectorOps;
+    case Isa::kAvx512:
+      return avx512::kVectorOps;
+  }
+  CHECK_NOTE(false, "no such ISA");
+}
+
+}  // namespace hussar::cpu
