@@ -37,42 +37,36 @@ struct Cut {
 // bucket the border lies.
 template <typename Mass>
 Cut find_cut(const uint32_t* keys, int64_t count, double target, Mass mass) {
-  constexpr int kShifts[] = {22, 11, 0};
-  constexpr uint32_t kBuckets = 1u << 11;
+  constexpr uint32_t kBuckets = 256;
   double bucket_mass[kBuckets];
   int64_t bucket_count[kBuckets];
-  uint32_t prefix = 0;
+  uint32_t key = 0, known = 0;  // the digits found so far, and their bits
   double above = 0.0;
-  int64_t equal = 0;
-  for (const int shift : kShifts) {
+  uint32_t chosen = 0;
+  for (int shift = 24; shift >= 0; shift -= 8) {
     std::fill(bucket_mass, bucket_mass + kBuckets, 0.0);
     std::fill(bucket_count, bucket_count + kBuckets, int64_t{0});
     for (int64_t i = 0; i < count; i++) {
-      if (shift != 22 && (keys[i] >> (shift + 11)) != prefix) continue;
-      const uint32_t bucket = (keys[i] >> shift) & (kBuckets - 1);
+      if ((keys[i] & known) != key) continue;
+      const uint32_t bucket = keys[i] >> shift & (kBuckets - 1);
       bucket_mass[bucket] += mass(i);
       bucket_count[bucket]++;
     }
-    uint32_t chosen = 0;
-    double before_chosen = above;
+    double sum = above;
     for (uint32_t bucket = kBuckets; bucket-- > 0;) {
       if (bucket_count[bucket] == 0) continue;
       chosen = bucket;  // the lowest that isn't empty, should rounding keep the target out of reach
-      before_chosen = above;
-      if (above + bucket_mass[bucket] >= target) break;
-      above += bucket_mass[bucket];
+      above = sum;
+      sum += bucket_mass[bucket];
+      if (sum >= target) break;
     }
-    above = before_chosen;
-    equal = bucket_count[chosen];
-    prefix = shift == 22 ? chosen : prefix << 11 | chosen;
-    if (shift == 0) {
-      const double each = bucket_mass[chosen] / static_cast<double>(equal);
-      const double ties = each > 0.0 ? std::ceil((target - above) / each) : static_cast<double>(equal);
-      return {prefix, std::clamp(static_cast<int64_t>(std::min(ties, static_cast<double>(equal))), int64_t{1},
-                                 equal)};
-    }
+    key |= chosen << shift;
+    known |= (kBuckets - 1) << shift;
   }
-  return {0, 0};
+  const auto equal = static_cast<double>(bucket_count[chosen]);
+  const double each = bucket_mass[chosen] / equal;
+  const double ties = each > 0.0 ? std::ceil((target - above) / each) : equal;
+  return {key, static_cast<int64_t>(std::clamp(ties, 1.0, equal))};
 }
 
 }  // namespace
