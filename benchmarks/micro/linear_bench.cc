@@ -74,15 +74,14 @@ struct Weights {
   std::vector<PackedMatrix> copies;
 };
 
-bool make_weights(const Shape& shape, int32_t lanes, ThreadTeam& team, Weights* out) {
+bool make_weights(const Shape& shape, ThreadTeam& team, Weights* out) {
   const DTypeInfo& info = dtype_info(shape.dtype);
   const int64_t bytes = int64_t{shape.rows} * shape.cols / info.block_elements * info.block_bytes;
   std::mt19937_64 random(1);
   out->stored.resize(static_cast<size_t>(bytes));
   for (size_t i = 0; i < out->stored.size(); i++) out->stored[i] = static_cast<std::byte>(random() & 0x3b);
   for (int64_t total = 0; total < kCycledBytes;) {
-    auto packed =
-        PackedMatrix::pack({shape.name, shape.dtype, shape.rows, shape.cols, out->stored}, lanes, team);
+    auto packed = PackedMatrix::pack({shape.name, shape.dtype, shape.rows, shape.cols, out->stored}, team);
     if (!packed.ok()) return std::fprintf(stderr, "%s\n", packed.error().message.c_str()), false;
     total += packed->bytes();
     out->copies.push_back(std::move(packed).value());
@@ -141,7 +140,7 @@ int run(const Options& options) {
     const std::string label = std::string(shape.name) + " " + std::string(dtype_info(shape.dtype).name);
     if (label.find(options.only) == std::string::npos) continue;
     Weights weights;
-    if (!make_weights(shape, isa_lanes(*isa), **team, &weights)) return 2;
+    if (!make_weights(shape, **team, &weights)) return 2;
     for (const int32_t tokens : options.tokens) {
       measure(shape, weights, tokens, linear_kernels(*isa), peaks, options.seconds, **team);
     }

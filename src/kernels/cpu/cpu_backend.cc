@@ -67,7 +67,7 @@ CpuBackend::CpuBackend(Isa isa, std::unique_ptr<ThreadTeam> team)
 Result<Weight> CpuBackend::prepare_weight(const TensorView& tensor, WeightUse use) {
   if (use == WeightUse::kVector) return prepare_vector(tensor);
   Prepared prepared;
-  ASSIGN_OR_RETURN(prepared.matrix, PackedMatrix::pack(tensor, isa_lanes(isa_), *team_));
+  ASSIGN_OR_RETURN(prepared.matrix, PackedMatrix::pack(tensor, *team_));
   const Weight weight{static_cast<int32_t>(weights_.size()), tensor.rows, tensor.cols,
                       prepared.matrix.bytes()};
   weights_.push_back(std::move(prepared));

@@ -188,7 +188,7 @@ void CpuBackend::gated_share(const Input& input, const MatrixView& gate, const M
   const Range units = split_range((width + kBlockColumns - 1) / kBlockColumns, member, team_->size());
   if (units.begin == units.end) return;
   const int64_t begin = units.begin * kBlockColumns, end = std::min(width, units.end * kBlockColumns);
-  const int64_t panel_begin = begin / gate.lanes, panel_end = (end + gate.lanes - 1) / gate.lanes;
+  const int64_t panel_begin = begin / kPanelRows, panel_end = (end + kPanelRows - 1) / kPanelRows;
   linear_.linear(product(input, gate, nullptr, work_.gate, width, StoreMode::kStore), panel_begin, panel_end);
   linear_.linear(product(input, up, nullptr, work_.up, width, StoreMode::kStore), panel_begin, panel_end);
   for (int64_t row = 0; row < input.rows; row++) {

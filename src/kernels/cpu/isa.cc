@@ -91,6 +91,4 @@ Result<Isa> choose_isa(std::string_view name) {
                "isa"};
 }
 
-int32_t isa_lanes(Isa isa) { return isa == Isa::kAvx512 ? 16 : 8; }
-
 }  // namespace hussar::cpu

@@ -23,7 +23,4 @@ bool isa_supported(Isa isa);
 // the machine lacks it; the message lists what can be chosen.
 Result<Isa> choose_isa(std::string_view name);
 
-// Rows that a packed matrix interleaves for this ISA: 8, or 16 for AVX-512.
-int32_t isa_lanes(Isa isa);
-
 }  // namespace hussar::cpu

@@ -37,7 +37,7 @@ void quantize_rows(const LinearKernels& kernels, const float* x, int64_t x_strid
 }
 
 void linear(const LinearKernels& kernels, const LinearArgs& args, int32_t member, int32_t size) {
-  const int64_t panels = (int64_t{args.w.rows} + args.w.lanes - 1) / args.w.lanes;
+  const int64_t panels = (int64_t{args.w.rows} + kPanelRows - 1) / kPanelRows;
   const Range range = split_range(panels, member, size);
   if (range.begin < range.end) kernels.linear(args, range.begin, range.end);
 }

@@ -9,6 +9,8 @@
 
 namespace hussar::cpu {
 
+// Rows of a panel: what one AVX-512 register holds of 32-bit sums, or two of AVX2.
+inline constexpr int32_t kPanelRows = 16;
 // Columns that share a scale of the activations, and of most weight formats.
 inline constexpr int32_t kBlockColumns = 32;
 // Columns of a superblock: Q4_K, Q5_K and Q6_K keep their 16-bit scales once for so many.
@@ -23,19 +25,20 @@ inline constexpr float kSmallestMagnitude = 1e-30f;
 struct alignas(16) ActivationBlock {
   int8_t q[kBlockColumns];  // -127 .. 127
   float scale;              // largest |x| / 127
-  float scaled_sum;         // scale * float(sum), for formats with a minimum
-  int32_t sum;              // of q
-  int16_t half_sums[2];     // of q[0 .. 15] and q[16 .. 31], for formats with a scale for each 16
+  float scaled_sum;         // scale * float(sum of q), for formats with a minimum
+  // What centres stored quants around zero, in the 16-bit lanes that products of 4 columns are added in: -8
+  // times the sum of the q[k] with k % 4 < 2, and of the others; over all columns and over the first 16.
+  int16_t pairs[2];
+  int16_t first_pairs[2];
 };
 static_assert(sizeof(ActivationBlock) == 48);
 
 // A repacked matrix as the kernels see it; packed_matrix.h says how the bytes lie.
 struct MatrixView {
   const uint8_t* panels;  // 64-byte aligned
-  int64_t panel_bytes;    // one panel holds `lanes` rows, the last one's missing rows are zero
+  int64_t panel_bytes;    // one panel holds kPanelRows rows, the last one's missing rows are zero
   int32_t rows;
   int32_t cols;
-  int32_t lanes;
   DType dtype;
 };
 

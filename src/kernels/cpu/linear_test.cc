@@ -105,7 +105,7 @@ TEST(Linear, ReferenceAgreesWithDoublePrecision) {
     const std::vector<float> x = random_floats(int64_t{tokens} * cols, random);
     std::vector<float> w(static_cast<size_t>(rows * cols));
     dequantize(dtype, stored.bytes.data(), int64_t{rows} * cols, w.data());
-    auto packed = PackedMatrix::pack(stored.view, 8, *team);
+    auto packed = PackedMatrix::pack(stored.view, *team);
     ASSERT_TRUE(packed.ok()) << packed.error().message;
     const std::vector<float> y = multiply(Isa::kReference, *packed, x, tokens, *team);
     std::vector<ActivationBlock> blocks(static_cast<size_t>(cols / 32));
@@ -178,13 +178,13 @@ TEST(Linear, SameBitsWhateverTheIsaTheBatchAndTheThreads) {
     for (const Shape& shape : shapes_of(dtype)) {
       const Stored stored = random_tensor(dtype, shape.rows, shape.cols, random);
       const std::vector<float> x = random_floats(int64_t{kTokensMax} * shape.cols, random);
-      auto plain = PackedMatrix::pack(stored.view, 8, *teams[0]);
+      auto plain = PackedMatrix::pack(stored.view, *teams[0]);
       ASSERT_TRUE(plain.ok());
       const std::vector<float> truth = multiply(Isa::kReference, *plain, x, kTokensMax, *teams[0]);
       for (const Isa isa : supported_isas()) {
         SCOPED_TRACE(testing::Message() << isa_name(isa) << " " << dtype_info(dtype).name << " " << shape.rows
                                         << " x " << shape.cols);
-        auto packed = PackedMatrix::pack(stored.view, isa_lanes(isa), *teams[2]);
+        auto packed = PackedMatrix::pack(stored.view, *teams[2]);
         ASSERT_TRUE(packed.ok());
         for (const int32_t tokens : {1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 70}) {
           const std::vector<float> y =
@@ -208,7 +208,7 @@ TEST(Linear, AddsBiasAndOldValuesInOneOrder) {
     const std::vector<float> before = random_floats(int64_t{tokens} * stride, random);
     for (const Isa isa : supported_isas()) {
       SCOPED_TRACE(testing::Message() << isa_name(isa) << " " << dtype_info(dtype).name);
-      auto packed = PackedMatrix::pack(stored.view, isa_lanes(isa), *team);
+      auto packed = PackedMatrix::pack(stored.view, *team);
       ASSERT_TRUE(packed.ok());
       const std::vector<float> sums = multiply(isa, *packed, x, tokens, *team);
       std::vector<ActivationBlock> blocks(static_cast<size_t>(tokens * cols / 32));
@@ -253,13 +253,13 @@ TEST(Linear, ExtremeQuantsAreExact) {
                                                  : sign_bits == 3 && k % 8 < 4;
           x[static_cast<size_t>(k)] = negative ? -1.0f : 1.0f;
         }
-        auto plain = PackedMatrix::pack(stored.view, 8, *team);
+        auto plain = PackedMatrix::pack(stored.view, *team);
         ASSERT_TRUE(plain.ok());
         const std::vector<float> truth = multiply(Isa::kReference, *plain, x, 1, *team);
         for (const Isa isa : supported_isas()) {
           SCOPED_TRACE(testing::Message()
                        << isa_name(isa) << " " << info.name << " fill " << fill << " signs " << sign_bits);
-          auto packed = PackedMatrix::pack(stored.view, isa_lanes(isa), *team);
+          auto packed = PackedMatrix::pack(stored.view, *team);
           ASSERT_TRUE(packed.ok());
           ASSERT_NO_FATAL_FAILURE(expect_same(multiply(isa, *packed, x, 1, *team), truth));
         }
@@ -278,12 +278,12 @@ TEST(Linear, AnyBitsAreHarmless) {
     Stored stored = random_tensor(dtype, 24, 512, random);
     for (std::byte& byte : stored.bytes) byte = static_cast<std::byte>(random() % 3 == 0 ? 0xff : random());
     const std::vector<float> x = random_floats(3 * 512, random);
-    auto plain = PackedMatrix::pack(stored.view, 8, *team);
+    auto plain = PackedMatrix::pack(stored.view, *team);
     ASSERT_TRUE(plain.ok());
     const std::vector<float> truth = multiply(Isa::kReference, *plain, x, 3, *team);
     for (const Isa isa : supported_isas()) {
       SCOPED_TRACE(testing::Message() << isa_name(isa) << " " << dtype_info(dtype).name);
-      auto packed = PackedMatrix::pack(stored.view, isa_lanes(isa), *team);
+      auto packed = PackedMatrix::pack(stored.view, *team);
       ASSERT_TRUE(packed.ok());
       ASSERT_NO_FATAL_FAILURE(expect_same(multiply(isa, *packed, x, 3, *team), truth));
     }
@@ -309,20 +309,23 @@ TEST(Quantize, EveryIsaAgreesAndKeepsItsPromises) {
   linear_kernels(Isa::kReference).quantize_row(x.data(), cols, truth.data());
   for (size_t i = 0; i < 64; i++) {
     const ActivationBlock& block = truth[i];
-    int32_t halves[2] = {0, 0};
+    int32_t pairs[2] = {0, 0}, first_pairs[2] = {0, 0};
     float amax = 0;
     bool finite = true;
     for (size_t k = 0; k < 32; k++) {
-      halves[k / 16] += block.q[k];
+      pairs[k % 4 / 2] -= 8 * block.q[k];
+      if (k < 16) first_pairs[k % 4 / 2] -= 8 * block.q[k];
       finite = finite && std::isfinite(x[i * 32 + k]);
       amax = std::max(amax, std::fabs(x[i * 32 + k]));
       ASSERT_GE(block.q[k], -127);
     }
-    ASSERT_EQ(block.half_sums[0], halves[0]);
-    ASSERT_EQ(block.half_sums[1], halves[1]);
-    ASSERT_EQ(block.sum, halves[0] + halves[1]);
+    for (int32_t half = 0; half < 2; half++) {
+      ASSERT_EQ(block.pairs[half], pairs[half]);
+      ASSERT_EQ(block.first_pairs[half], first_pairs[half]);
+    }
     ASSERT_EQ(std::isnan(block.scale), !finite);
     if (!finite) continue;
+    ASSERT_EQ(block.scaled_sum, block.scale * static_cast<float>((pairs[0] + pairs[1]) / -8));
     ASSERT_EQ(block.scale, amax < kSmallestMagnitude ? 0.0f : amax / 127.0f);
     for (size_t k = 0; k < 32; k++) {
       // Half a step, and the roundings of 127 / amax, of the product with it and of the scale: 3 * 2^-24 of
@@ -341,8 +344,8 @@ TEST(Quantize, EveryIsaAgreesAndKeepsItsPromises) {
       ASSERT_EQ(std::memcmp(blocks[i].q, truth[i].q, sizeof(truth[i].q)), 0);
       ASSERT_TRUE(same(blocks[i].scale, truth[i].scale));
       ASSERT_TRUE(same(blocks[i].scaled_sum, truth[i].scaled_sum));
-      ASSERT_EQ(blocks[i].sum, truth[i].sum);
-      ASSERT_EQ(std::memcmp(blocks[i].half_sums, truth[i].half_sums, sizeof(truth[i].half_sums)), 0);
+      ASSERT_EQ(std::memcmp(blocks[i].pairs, truth[i].pairs, sizeof(truth[i].pairs)), 0);
+      ASSERT_EQ(std::memcmp(blocks[i].first_pairs, truth[i].first_pairs, sizeof(truth[i].first_pairs)), 0);
     }
   }
 }

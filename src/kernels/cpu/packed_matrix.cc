@@ -40,15 +40,15 @@ struct BlockPlaces {
 };
 
 template <typename Byte>
-BlockPlaces<Byte> find_block(DType dtype, int32_t lanes, Byte* panel, int64_t index) {
-  const PanelLayout layout = panel_layout(dtype, lanes);
+BlockPlaces<Byte> find_block(DType dtype, Byte* panel, int64_t index) {
+  const PanelLayout layout = panel_layout(dtype);
   BlockPlaces<Byte> places{};
-  const int32_t quant_bytes = (dtype == DType::kQ8_0 ? 32 : 16) * lanes;
+  const int32_t quant_bytes = (dtype == DType::kQ8_0 ? 32 : 16) * kPanelRows;
   if (!is_super(dtype)) {
     places.quants = panel + index * layout.block_bytes;
     places.more = places.quants + quant_bytes;
-    places.scale = places.more + (has_fifth_bits(dtype) ? 4 * lanes : 0);
-    places.min = places.scale + 2 * lanes;
+    places.scale = places.more + (has_fifth_bits(dtype) ? 4 * kPanelRows : 0);
+    places.min = places.scale + 2 * kPanelRows;
     return places;
   }
   const int64_t sub_block = index % 8;
@@ -57,51 +57,48 @@ BlockPlaces<Byte> find_block(DType dtype, int32_t lanes, Byte* panel, int64_t in
   places.more = places.quants + quant_bytes;
   places.scale = super;
   if (dtype == DType::kQ6_K) {
-    places.scales = super + 2 * lanes + sub_block * 2 * lanes;
+    places.scales = super + 2 * kPanelRows + sub_block * 2 * kPanelRows;
   } else {
-    places.min = super + 2 * lanes;
-    places.scales = super + 4 * lanes + sub_block * lanes;
-    places.mins = places.scales + 8 * lanes;
+    places.min = super + 2 * kPanelRows;
+    places.scales = super + 4 * kPanelRows + sub_block * kPanelRows;
+    places.mins = places.scales + 8 * kPanelRows;
   }
   return places;
 }
 
-void write_quants(DType dtype, int32_t lanes, int32_t lane, const int16_t* q, uint8_t* quants,
-                  uint8_t* more) {
+void write_quants(DType dtype, int32_t lane, const int16_t* q, uint8_t* quants, uint8_t* more) {
   for (int32_t k = 0; k < kBlockColumns; k++) {
     const int32_t group = k / 4, at = 4 * lane + k % 4;
     if (dtype == DType::kQ8_0) {
-      quants[4 * lanes * group + at] = static_cast<uint8_t>(q[k]);
+      quants[4 * kPanelRows * group + at] = static_cast<uint8_t>(q[k] + 128);
       continue;
     }
-    quants[4 * lanes * (group % 4) + at] |= static_cast<uint8_t>((q[k] & 15) << (group / 4 * 4));
+    quants[4 * kPanelRows * (group % 4) + at] |= static_cast<uint8_t>((q[k] & 15) << (group / 4 * 4));
     const int32_t high = q[k] >> 4;
     if (has_fifth_bits(dtype)) more[at] |= static_cast<uint8_t>(high << group);
     if (dtype == DType::kQ6_K)
-      more[4 * lanes * (group / 4) + at] |= static_cast<uint8_t>(high << (group % 4 * 2));
+      more[4 * kPanelRows * (group / 4) + at] |= static_cast<uint8_t>(high << (group % 4 * 2));
   }
 }
 
-void read_quants(DType dtype, int32_t lanes, int32_t lane, const uint8_t* quants, const uint8_t* more,
-                 int16_t* q) {
+void read_quants(DType dtype, int32_t lane, const uint8_t* quants, const uint8_t* more, int16_t* q) {
   for (int32_t k = 0; k < kBlockColumns; k++) {
     const int32_t group = k / 4, at = 4 * lane + k % 4;
     if (dtype == DType::kQ8_0) {
-      q[k] = static_cast<int8_t>(quants[4 * lanes * group + at]);
+      q[k] = static_cast<int16_t>(quants[4 * kPanelRows * group + at] - 128);
       continue;
     }
     int32_t high = 0;
     if (has_fifth_bits(dtype)) high = more[at] >> group & 1;
-    if (dtype == DType::kQ6_K) high = more[4 * lanes * (group / 4) + at] >> (group % 4 * 2) & 3;
-    const int32_t low = quants[4 * lanes * (group % 4) + at] >> (group / 4 * 4) & 15;
+    if (dtype == DType::kQ6_K) high = more[4 * kPanelRows * (group / 4) + at] >> (group % 4 * 2) & 3;
+    const int32_t low = quants[4 * kPanelRows * (group % 4) + at] >> (group / 4 * 4) & 15;
     q[k] = static_cast<int16_t>(low | high << 4);
   }
 }
 
-void write_packed_block(DType dtype, int32_t lanes, int32_t lane, int64_t index, const StoredBlock& block,
-                        uint8_t* panel) {
-  const BlockPlaces<uint8_t> places = find_block(dtype, lanes, panel, index);
-  write_quants(dtype, lanes, lane, block.q, places.quants, places.more);
+void write_packed_block(DType dtype, int32_t lane, int64_t index, const StoredBlock& block, uint8_t* panel) {
+  const BlockPlaces<uint8_t> places = find_block(dtype, panel, index);
+  write_quants(dtype, lane, block.q, places.quants, places.more);
   write_u16(places.scale + 2 * lane, block.scale);
   if (has_min(dtype) || places.mins != nullptr) write_u16(places.min + 2 * lane, block.min);
   if (places.mins != nullptr) {
@@ -113,24 +110,23 @@ void write_packed_block(DType dtype, int32_t lanes, int32_t lane, int64_t index,
 }
 
 // Fills one panel; rows from `rows` on stay zero.
-void pack_panel(const TensorView& tensor, int32_t lanes, int64_t first_row, int64_t panel_bytes,
-                uint8_t* panel) {
+void pack_panel(const TensorView& tensor, int64_t first_row, int64_t panel_bytes, uint8_t* panel) {
   std::memset(panel, 0, static_cast<size_t>(panel_bytes));
   const DTypeInfo& info = dtype_info(tensor.dtype);
   const int64_t row_bytes = tensor.cols / info.block_elements * info.block_bytes;
   StoredBlock block;
-  for (int32_t lane = 0; lane < lanes && first_row + lane < tensor.rows; lane++) {
+  for (int32_t lane = 0; lane < kPanelRows && first_row + lane < tensor.rows; lane++) {
     const std::byte* row = tensor.bytes.data() + (first_row + lane) * row_bytes;
     if (info.block_elements == 1) {
       const auto size = static_cast<size_t>(info.block_bytes);
       for (int64_t k = 0; k < tensor.cols; k++) {
-        std::memcpy(panel + (k * lanes + lane) * info.block_bytes, row + k * info.block_bytes, size);
+        std::memcpy(panel + (k * kPanelRows + lane) * info.block_bytes, row + k * info.block_bytes, size);
       }
       continue;
     }
     for (int64_t i = 0; i < tensor.cols / kBlockColumns; i++) {
       read_stored_block(tensor.dtype, row, i, &block);
-      write_packed_block(tensor.dtype, lanes, lane, i, block, panel);
+      write_packed_block(tensor.dtype, lane, i, block, panel);
     }
   }
 }
@@ -163,8 +159,8 @@ Result<void> check_tensor(const TensorView& tensor) {
   return {};
 }
 
-int64_t panel_size(DType dtype, int32_t lanes, int64_t cols) {
-  const PanelLayout layout = panel_layout(dtype, lanes);
+int64_t panel_size(DType dtype, int64_t cols) {
+  const PanelLayout layout = panel_layout(dtype);
   int64_t bytes = 0;
   if (dtype_info(dtype).block_elements == 1) {
     bytes = cols * layout.block_bytes;
@@ -176,39 +172,39 @@ int64_t panel_size(DType dtype, int32_t lanes, int64_t cols) {
 
 }  // namespace
 
-PanelLayout panel_layout(DType dtype, int32_t lanes) {
-  const int32_t nibbles = 16 * lanes, halves = 2 * lanes;
+PanelLayout panel_layout(DType dtype) {
+  const int32_t nibbles = 16 * kPanelRows, halves = 2 * kPanelRows;
   switch (dtype) {
     case DType::kF32:
-      return {4 * lanes, 0};
+      return {4 * kPanelRows, 0};
     case DType::kF16:
     case DType::kBF16:
-      return {2 * lanes, 0};
+      return {2 * kPanelRows, 0};
     case DType::kQ4_0:
       return {nibbles + halves, 0};
     case DType::kQ4_1:
       return {nibbles + 2 * halves, 0};
     case DType::kQ5_0:
-      return {nibbles + 4 * lanes + halves, 0};
+      return {nibbles + 4 * kPanelRows + halves, 0};
     case DType::kQ5_1:
-      return {nibbles + 4 * lanes + 2 * halves, 0};
+      return {nibbles + 4 * kPanelRows + 2 * halves, 0};
     case DType::kQ8_0:
       return {2 * nibbles + halves, 0};
     case DType::kQ4_K:
-      return {nibbles, 2 * halves + 16 * lanes};
+      return {nibbles, 2 * halves + 16 * kPanelRows};
     case DType::kQ5_K:
-      return {nibbles + 4 * lanes, 2 * halves + 16 * lanes};
+      return {nibbles + 4 * kPanelRows, 2 * halves + 16 * kPanelRows};
     case DType::kQ6_K:
-      return {nibbles + 8 * lanes, halves + 16 * lanes};
+      return {nibbles + 8 * kPanelRows, halves + 16 * kPanelRows};
   }
   CHECK_NOTE(false, "no such format");
 }
 
-Result<PackedMatrix> PackedMatrix::pack(const TensorView& tensor, int32_t lanes, ThreadTeam& team) {
+Result<PackedMatrix> PackedMatrix::pack(const TensorView& tensor, ThreadTeam& team) {
   RETURN_IF_ERROR(check_tensor(tensor));
-  const int64_t panels = (tensor.rows + lanes - 1) / lanes;
+  const int64_t panels = (tensor.rows + kPanelRows - 1) / kPanelRows;
   PackedMatrix matrix;
-  const int64_t panel_bytes = panel_size(tensor.dtype, lanes, tensor.cols);
+  const int64_t panel_bytes = panel_size(tensor.dtype, tensor.cols);
   matrix.bytes_ = panels * panel_bytes;
   const int64_t alignment = matrix.bytes_ >= kHugePageBytes ? kHugePageBytes : 64;
   const int64_t reserved = (matrix.bytes_ + alignment - 1) / alignment * alignment;
@@ -226,10 +222,10 @@ Result<PackedMatrix> PackedMatrix::pack(const TensorView& tensor, int32_t lanes,
   uint8_t* const memory = matrix.memory_.get();
   team.parallel_for(panels, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; i++)
-      pack_panel(tensor, lanes, i * lanes, panel_bytes, memory + i * panel_bytes);
+      pack_panel(tensor, i * kPanelRows, panel_bytes, memory + i * panel_bytes);
   });
   matrix.view_ = {memory, panel_bytes, static_cast<int32_t>(tensor.rows), static_cast<int32_t>(tensor.cols),
-                  lanes,  tensor.dtype};
+                  tensor.dtype};
   return matrix;
 }
 
@@ -240,9 +236,9 @@ void PackedMatrix::dequantize_row(int32_t row, float* out) const {
   const int32_t element_bytes = dtype_info(view_.dtype).block_bytes;
   if (dtype_info(view_.dtype).block_elements == 1) {
     const uint8_t* first =
-        view_.panels + row / view_.lanes * view_.panel_bytes + row % view_.lanes * element_bytes;
+        view_.panels + row / kPanelRows * view_.panel_bytes + row % kPanelRows * element_bytes;
     for (int64_t k = 0; k < view_.cols; k++) {
-      const auto* at = reinterpret_cast<const std::byte*>(first + k * view_.lanes * element_bytes);
+      const auto* at = reinterpret_cast<const std::byte*>(first + k * kPanelRows * element_bytes);
       dequantize(view_.dtype, at, 1, out + k);
     }
     return;
@@ -255,10 +251,10 @@ void PackedMatrix::dequantize_row(int32_t row, float* out) const {
 }
 
 void read_packed_block(const MatrixView& matrix, int32_t row, int64_t index, StoredBlock* out) {
-  const int32_t lane = row % matrix.lanes;
-  const uint8_t* panel = matrix.panels + row / matrix.lanes * matrix.panel_bytes;
-  const BlockPlaces<const uint8_t> places = find_block(matrix.dtype, matrix.lanes, panel, index);
-  read_quants(matrix.dtype, matrix.lanes, lane, places.quants, places.more, out->q);
+  const int32_t lane = row % kPanelRows;
+  const uint8_t* panel = matrix.panels + row / kPanelRows * matrix.panel_bytes;
+  const BlockPlaces<const uint8_t> places = find_block(matrix.dtype, panel, index);
+  read_quants(matrix.dtype, lane, places.quants, places.more, out->q);
   out->scale = read_u16(places.scale + 2 * lane);
   out->min = 0;
   out->scales[0] = out->scales[1] = out->mins = 0;

@@ -1,25 +1,24 @@
-// A weight repacked for one ISA: `lanes` rows interleaved, so that one lane of a SIMD register is one output
-// row.
+// A weight repacked for SIMD: 16 rows interleaved, so that one lane of a register is one output row. All
+// instruction sets share the layout.
 //
-// A panel holds `lanes` (L) consecutive rows and is one stream of bytes, in the order in which a product
+// A panel holds L = kPanelRows consecutive rows and is one stream of bytes, in the order in which a product
 // reads it. Rows that the last panel lacks are zero. A group is 4 consecutive columns: what one 32-bit lane
 // of an integer dot product takes at once.
 //
 //   F32, F16, BF16   for each column: L numbers
-//   Q8_0             for each 32 columns: 8 groups of 4L bytes, then L scales (f16)
+//   Q8_0             for each 32 columns: 8 groups of 4L bytes (q + 128), then L scales (f16)
 //   Q4_0, Q4_1       for each 32 columns: 16L bytes of nibbles, then L scales and, for Q4_1, L minima (f16)
 //   Q5_0, Q5_1       the same with 4L bytes of fifth bits behind the nibbles
-//   Q4_K, Q5_K       for each 256 columns: L scales and L minima (f16), 8 x L scales and 8 x L minima (6 bits
-//   in a byte), then 8 times the
+//   Q4_K, Q5_K       for each 256 columns: L scales and L minima (f16); 8 x L scales and 8 x L minima (6
+//   bits, a byte each); then 8 times the
 //                    nibbles (and fifth bits) of 32 columns
-//   Q6_K             for each 256 columns: L scales (f16), 8 x L pairs of scales (signed bytes, for columns
-//   0-15 and 16-31), then 8 times
-//                    16L bytes of nibbles and 8L bytes of bits 4 and 5
+//   Q6_K             for each 256 columns: L scales (f16); 8 x L pairs of scales (bytes with a sign, for
+//   columns 0 .. 15 and 16 .. 31); then
+//                    8 times 16L bytes of nibbles and 8L bytes of bits 4 and 5
 //
 // Nibbles: byte 4L v + 4l + i (v < 4, l < L, i < 4) holds column 4v + i of row l in its low half and column
 // 4(v + 4) + i in its high half. Fifth bits: bit g of byte 4l + i belongs to column 4g + i. Bits 4 and 5:
-// bits 2g and 2g + 1 of byte 4Lh + 4l + i belong to column 4(g + 4h) + i, g < 4, h < 2. Superblock scales lie
-// beside each other for one lane: a kernel reads L of them with one load.
+// bits 2g and 2g + 1 of byte 4Lh + 4l + i belong to column 4(g + 4h) + i, g < 4, h < 2.
 #pragma once
 
 #include <cstdint>
@@ -39,14 +38,14 @@ struct PanelLayout {
   int32_t block_bytes;       // for each block of 32 columns (for each column for F32, F16, BF16)
   int32_t superblock_bytes;  // before each 8 blocks; 0 for formats without superblocks
 };
-PanelLayout panel_layout(DType dtype, int32_t lanes);
+PanelLayout panel_layout(DType dtype);
 
 class PackedMatrix {
  public:
   // Copies and repacks `tensor` in parallel. Errors: kInvalid (the byte count doesn't fit the shape),
   // kUnsupported (a shape that isn't positive, is too large for 32 bits or isn't a multiple of the format's
   // block), kOutOfMemory.
-  static Result<PackedMatrix> pack(const TensorView& tensor, int32_t lanes, ThreadTeam& team);
+  static Result<PackedMatrix> pack(const TensorView& tensor, ThreadTeam& team);
 
   const MatrixView& view() const { return view_; }
   int64_t bytes() const { return bytes_; }

@@ -13,9 +13,11 @@
 namespace hussar::cpu {
 namespace {
 
-constexpr int64_t kBufferBytes = 256 << 20;
-constexpr int32_t kPasses = 5;
-constexpr int64_t kRounds = 1 << 20;
+constexpr int64_t kBufferBytes = 128 << 20;
+constexpr int32_t kReadPasses = 12;
+// Short passes and many: on a busy machine some of them run undisturbed.
+constexpr int32_t kMultiplyPasses = 100;
+constexpr int64_t kRounds = 1 << 17;
 
 const PeakKernels& peak_kernels(Isa isa) {
   switch (isa) {
@@ -45,7 +47,7 @@ double measure_read_bytes_per_second(Isa isa, ThreadTeam& team) {
   });
   std::atomic<uint64_t> sink{0};
   double best = 0;
-  for (int32_t pass = 0; pass < kPasses; pass++) {
+  for (int32_t pass = 0; pass < kReadPasses; pass++) {
     const TimePoint start = Clock::now();
     team.parallel_for(kBufferBytes / kUnit, [&](int64_t begin, int64_t end) {
       sink += peak_kernels(isa).read(bytes + begin * kUnit, (end - begin) * kUnit);
@@ -59,7 +61,7 @@ double measure_read_bytes_per_second(Isa isa, ThreadTeam& team) {
 double measure_macs_per_second(Isa isa, ThreadTeam& team) {
   std::atomic<int64_t> macs{0};
   double best = 0;
-  for (int32_t pass = 0; pass < kPasses; pass++) {
+  for (int32_t pass = 0; pass < kMultiplyPasses; pass++) {
     macs = 0;
     const TimePoint start = Clock::now();
     team.run([&](int32_t) { macs += peak_kernels(isa).multiply(kRounds); });

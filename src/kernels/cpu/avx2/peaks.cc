@@ -21,14 +21,15 @@ uint64_t read(const uint8_t* data, int64_t bytes) {
 int64_t multiply(int64_t rounds) {
   constexpr int kChains = 8;
   __m256i sums[kChains] = {};
-  __m256i w = _mm256_set1_epi8(3);
-  const __m256i a = _mm256_set1_epi8(5);
+  const __m256i w = _mm256_set1_epi8(3);
   for (int64_t i = 0; i < rounds; i++) {
+#pragma GCC unroll 8
     for (int c = 0; c < kChains; c++) {
-      asm volatile("" : "+x"(w));  // or the compiler would multiply once
-      sums[c] = _mm256_add_epi16(sums[c], _mm256_maddubs_epi16(w, a));
+      sums[c] = _mm256_maddubs_epi16(w, sums[c]);
+      asm volatile("" : "+x"(sums[c]));  // or the compiler would see that all chains are equal
     }
   }
+#pragma GCC unroll 8
   for (int c = 0; c < kChains; c++) asm volatile("" ::"x"(sums[c]));
   return rounds * kChains * 32;
 }

@@ -59,12 +59,12 @@ void block_row(const LinearArgs& args, int32_t row) {
 
 void float_row(const LinearArgs& args, int32_t row) {
   const int64_t size = dtype_info(args.w.dtype).block_bytes;
-  const uint8_t* first = args.w.panels + row / args.w.lanes * args.w.panel_bytes + row % args.w.lanes * size;
+  const uint8_t* first = args.w.panels + row / kPanelRows * args.w.panel_bytes + row % kPanelRows * size;
   for (int32_t token = 0; token < args.tokens; token++) {
     float acc = 0;
     for (int64_t k = 0; k < args.w.cols; k++) {
       float w = 0;
-      dequantize(args.w.dtype, reinterpret_cast<const std::byte*>(first + k * args.w.lanes * size), 1, &w);
+      dequantize(args.w.dtype, reinterpret_cast<const std::byte*>(first + k * kPanelRows * size), 1, &w);
       acc = std::fma(w, args.x[token * args.x_stride + k], acc);
     }
     store(args, token, row, acc);
@@ -72,9 +72,9 @@ void float_row(const LinearArgs& args, int32_t row) {
 }
 
 void linear(const LinearArgs& args, int64_t panel_begin, int64_t panel_end) {
-  const int64_t row_end = panel_end * args.w.lanes < args.w.rows ? panel_end * args.w.lanes : args.w.rows;
+  const int64_t row_end = panel_end * kPanelRows < args.w.rows ? panel_end * kPanelRows : args.w.rows;
   const bool blocks = dtype_info(args.w.dtype).block_elements > 1;
-  for (int64_t row = panel_begin * args.w.lanes; row < row_end; row++) {
+  for (int64_t row = panel_begin * kPanelRows; row < row_end; row++) {
     blocks ? block_row(args, static_cast<int32_t>(row)) : float_row(args, static_cast<int32_t>(row));
   }
 }
@@ -98,15 +98,18 @@ void quantize_block(const float* x, ActivationBlock* out) {
   }
   if (amax < kSmallestMagnitude) return;
   const float inverse = 127.0f / amax;
+  int32_t sum = 0;
   for (int32_t k = 0; k < kBlockColumns; k++) {
     const auto q =
         static_cast<int32_t>(std::nearbyint(x[k] * inverse));  // to even, the mode that every thread is in
+    const int32_t pair = k % 4 / 2;
     out->q[k] = static_cast<int8_t>(q);
-    out->half_sums[k / 16] = static_cast<int16_t>(out->half_sums[k / 16] + q);
+    out->pairs[pair] = static_cast<int16_t>(out->pairs[pair] - 8 * q);
+    if (k < 16) out->first_pairs[pair] = out->pairs[pair];
+    sum += q;
   }
-  out->sum = out->half_sums[0] + out->half_sums[1];
   out->scale = amax / 127.0f;
-  out->scaled_sum = out->scale * static_cast<float>(out->sum);
+  out->scaled_sum = out->scale * static_cast<float>(sum);
 }
 
 void quantize_row(const float* x, int32_t cols, ActivationBlock* blocks) {
