@@ -18,6 +18,12 @@
 namespace hussar {
 namespace {
 
+// Sanitizers look at memory and threads, not at the scheduler's logic, and take some ten times as long.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr int64_t kSimulatedSteps = 50000;
+#else
+constexpr int64_t kSimulatedSteps = 1000000;
+#endif
 constexpr int32_t kVocab = 8;
 const std::vector<std::string> kTokenBytes = {"a", "b", "ab", "", "c", "ba", "\xc3", "\xa9"};
 
@@ -391,9 +397,8 @@ class Simulation {
 };
 
 TEST(SchedulerSimulation, AMillionStepsKeepEveryPromise) {
-  constexpr int64_t kStepsMin = 1000000;
   int64_t steps = 0, hits = 0, surplus = 0, stopped = 0, errors = 0;
-  for (uint64_t seed = 1; steps < kStepsMin; ++seed) {
+  for (uint64_t seed = 1; steps < kSimulatedSteps; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Simulation simulation(seed);
     simulation.run(5000);
@@ -405,10 +410,10 @@ TEST(SchedulerSimulation, AMillionStepsKeepEveryPromise) {
     errors += simulation.finished(FinishReason::kError);
   }
   // What the simulation is meant to reach was reached.
-  EXPECT_GT(hits, 100000);
-  EXPECT_GT(surplus, 1000);
-  EXPECT_GT(stopped, 10000);
-  EXPECT_GT(errors, 100);
+  EXPECT_GT(hits, steps / 10);
+  EXPECT_GT(surplus, steps / 1000);
+  EXPECT_GT(stopped, steps / 100);
+  EXPECT_GT(errors, steps / 10000);
 }
 
 }  // namespace
