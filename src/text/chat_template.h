@@ -1,6 +1,7 @@
 // A chat template: messages to the text that the model was trained on.
 #pragma once
 
+#include <ctime>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -18,6 +19,7 @@ struct TemplateLimits {
   int64_t steps_max = 2'000'000;         // expression and statement evaluations
   size_t output_bytes_max = 8 << 20;
   int32_t depth_max = 64;                // nested expressions, macros, and values
+  size_t memory_bytes_max = 256 << 20;   // values alive at one time, the converted variables included
 };
 
 // Text, and which bytes of it came from the caller's values and not from the template: in those no special token is recognised.
@@ -37,9 +39,12 @@ class ChatTemplate {
   ~ChatTemplate();
 
   // `trusted` variables (bos_token, eos_token, add_generation_prompt) count as the template's own text, `foreign` ones (messages, tools) as
-  // the caller's; both are objects whose members become variables. `now` feeds strftime_now.
-  // Errors: kInvalid (raise_exception's text, a type error), kTooLarge (steps, output, depth).
-  Result<RenderedText> render(const Json& trusted, const Json& foreign) const;
+  // the caller's; both are objects whose members become variables. One thing of the caller's is trusted: `role` of a member of `messages`
+  // when it is one of system, developer, user, assistant, tool, function, because some templates build a token like <|user|> of it.
+  // `now` feeds strftime_now, in local time. Thread-safe.
+  // Errors: kInvalid (raise_exception's text as it is; a type error with its line), kUnsupported (a method or attribute, by name),
+  // kTooLarge (steps, output, depth, memory).
+  Result<RenderedText> render(const Json& trusted, const Json& foreign, std::time_t now = std::time(nullptr)) const;
 
  private:
   struct Impl;
