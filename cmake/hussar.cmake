@@ -87,6 +87,7 @@ if(HUSSAR_TESTS)
     endforeach()
   endfunction()
   hussar_test_tool(encode_lines base weights text)
+  hussar_test_tool(render_template base text)
 
   # Each target has LLVMFuzzerTestOneInput; without clang's fuzzer it is linked with a small driver that runs the files it is given.
   file(GLOB fuzz_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/fuzz/*_fuzz.cc)
