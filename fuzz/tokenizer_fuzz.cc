@@ -64,12 +64,12 @@ void check_special_places(const Tokenizer& tokenizer, const std::vector<TokenId>
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  static const std::array<Tokenizer, 4> kTokenizers = {make_tokenizer(kPres[0]), make_tokenizer(kPres[1]),
-                                                       make_tokenizer(kPres[2]), make_tokenizer(kPres[3])};
+  static const std::array<Tokenizer, 4> tokenizers = {make_tokenizer(kPres[0]), make_tokenizer(kPres[1]),
+                                                      make_tokenizer(kPres[2]), make_tokenizer(kPres[3])};
   size_t at = 0;
   const auto next_byte = [&]() -> size_t { return at < size ? data[at++] : 0; };
   const size_t choice = next_byte() % kPres.size();
-  const Tokenizer& tokenizer = kTokenizers[choice];
+  const Tokenizer& tokenizer = tokenizers[choice];
   const bool normalises = choice == 3;
   std::vector<ByteRange> foreign;
   size_t end = 0;

@@ -50,8 +50,8 @@ uint32_t Bpe::rank_of(TokenId left, TokenId right) const {
 
 // One symbol a byte, linked, and an entry in the heap for each pair that can be merged.
 void Bpe::fill(std::string_view word, Scratch* scratch) const {
-  auto& symbols = scratch->symbols;
-  auto& heap = scratch->heap;
+  auto& symbols = scratch->symbols_;
+  auto& heap = scratch->heap_;
   symbols.clear();
   heap.clear();
   for (const char c : word) {
@@ -74,8 +74,8 @@ void Bpe::encode(std::string_view word, Scratch* scratch, std::vector<TokenId>* 
   for (; word.size() > kWordBytesMax; word.remove_prefix(kWordBytesMax))
     encode(word.substr(0, kWordBytesMax), scratch, out);
   fill(word, scratch);
-  auto& symbols = scratch->symbols;
-  auto& heap = scratch->heap;
+  auto& symbols = scratch->symbols_;
+  auto& heap = scratch->heap_;
   if (symbols.empty()) return;
 
   const auto rank_pair = [&](uint32_t left) {

@@ -34,9 +34,9 @@ class Bpe {
       uint32_t previous, next;  // neighbours still alive; kNone at the ends
       uint32_t rank;  // of the merge with the next one; kNone when there is none or the symbol is gone
     };
-    std::vector<Symbol> symbols;
+    std::vector<Symbol> symbols_;
     // Rank, then index of the left symbol; an entry whose rank is no longer the symbol's is stale.
-    std::vector<uint64_t> heap;
+    std::vector<uint64_t> heap_;
   };
 
   // Appends the tokens of `word`. A byte without a token is left out. Takes n log n steps for n bytes.
