@@ -86,6 +86,7 @@ if(HUSSAR_TESTS)
       target_link_libraries(${name} PRIVATE hussar_${folder})
     endforeach()
   endfunction()
+  hussar_test_tool(dump_logits base kernels weights model)
   hussar_test_tool(encode_lines base weights text)
   hussar_test_tool(render_template base text)
 

@@ -1,8 +1,8 @@
 """The forward pass of llama and qwen2 models in plain numpy, from the same file: an independent opinion on what hussar computes.
 
-Weights are read and expanded by the PyPI package `gguf`; nothing here knows hussar's code. `Oracle` computes at full precision.
-`Oracle(..., rounded_activations=True)` also rounds the inputs of each matrix product with a quantised weight to 8 bits in blocks of 32, as
-every fast implementation does: the distance between the two is what a right implementation may differ by.
+Weights are read and expanded by the PyPI package `gguf`; nothing here knows hussar's code. `forward(tokens)` computes at full precision.
+`forward(tokens, Rounding(...))` also rounds what a fast implementation keeps in few bits: the inputs of products with quantised weights (8
+bits in blocks of 32), keys and values (16 bits). The distance between the two is what a right implementation may differ by.
 """
 
 import dataclasses
@@ -11,6 +11,15 @@ import gguf
 import numpy as np
 
 FLOAT_TYPES = (gguf.GGMLQuantizationType.F32, gguf.GGMLQuantizationType.F16, gguf.GGMLQuantizationType.BF16)
+
+
+@dataclasses.dataclass(frozen=True)
+class Rounding:
+    activations: bool = False  # inputs of products with a quantised weight
+    keys_and_values: str = ""  # "", "f16" or "bf16"
+
+
+EXACT = Rounding()
 
 
 @dataclasses.dataclass
@@ -38,6 +47,15 @@ def round_to_blocks(x):
     return (q * scale).reshape(x.shape).astype(x.dtype)
 
 
+def round_to_16_bits(x, kind):
+    if kind == "f16":
+        return x.astype(np.float16).astype(x.dtype)
+    # Half of the last place that stays, and one more where that makes the tie even.
+    bits = x.astype(np.float32).view(np.uint32)
+    bits = bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))
+    return (bits & np.uint32(0xFFFF0000)).view(np.float32).astype(x.dtype)
+
+
 def softmax(scores):
     e = np.exp(scores - scores.max(axis=-1, keepdims=True))
     return e / e.sum(axis=-1, keepdims=True)
@@ -49,10 +67,10 @@ def log_softmax(logits):
 
 
 class Oracle:
-    def __init__(self, path, dtype=np.float64, rounded_activations=False):
+    def __init__(self, path, dtype=np.float64):
         reader = gguf.GGUFReader(path)
         self.dtype = dtype
-        self.rounded_activations = rounded_activations
+        self.rounding = EXACT
         self.architecture = reader.fields["general.architecture"].contents()
         assert self.architecture in ("llama", "qwen2"), self.architecture
         self._read_config(reader)
@@ -80,7 +98,7 @@ class Oracle:
         return self.weights[name].values
 
     def _product(self, x, matrix):
-        if self.rounded_activations and matrix.quantised:
+        if self.rounding.activations and matrix.quantised:
             x = round_to_blocks(x)
         return x @ matrix.values.T
 
@@ -121,6 +139,9 @@ class Oracle:
         q = self._rope(self._linear(n, blk + "attn_q").reshape(rows, self.heads, self.head_dim), cos, sin)
         k = self._rope(self._linear(n, blk + "attn_k").reshape(rows, self.kv_heads, self.head_dim), cos, sin)
         v = self._linear(n, blk + "attn_v").reshape(rows, self.kv_heads, self.head_dim)
+        if self.rounding.keys_and_values:
+            k = round_to_16_bits(k, self.rounding.keys_and_values)
+            v = round_to_16_bits(v, self.rounding.keys_and_values)
         future = np.triu(np.ones((rows, rows), dtype=bool), 1)
         attended = np.empty((rows, self.heads, self.head_dim), dtype=self.dtype)
         for head in range(self.heads):
@@ -136,8 +157,9 @@ class Oracle:
         gate = gate / (1 + np.exp(-gate))
         return self._linear(gate * self._linear(n, blk + "ffn_up"), blk + "ffn_down")
 
-    def forward(self, tokens):
+    def forward(self, tokens, rounding=EXACT):
         """Runs one sequence from position 0."""
+        self.rounding = rounding
         x = self._weight("token_embd.weight")[np.asarray(tokens)]
         cos, sin = self._rope_angles(np.arange(len(tokens)))
         hidden = [x]
