@@ -2,10 +2,13 @@
 include_directories(${CMAKE_SOURCE_DIR}/src)
 
 function(hussar_folder folder)
-  cmake_parse_arguments(ARG "" "" "USES;LIBRARIES" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "EXCLUDES;USES;LIBRARIES" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${folder}/*.cc)
   set(tests ${sources})
   list(FILTER sources EXCLUDE REGEX "_test\\.cc$")
+  foreach(excluded ${ARG_EXCLUDES})
+    list(REMOVE_ITEM sources ${CMAKE_SOURCE_DIR}/src/${folder}/${excluded})
+  endforeach()
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
   if(NOT sources)
     return()
@@ -55,28 +58,19 @@ if(TARGET hussar_server)
 endif()
 hussar_folder(bench USES base net)
 
-if(EXISTS ${CMAKE_SOURCE_DIR}/src/cli/main.cc)
-  file(GLOB cli_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/cli/*.cc)
-  set(cli_tests ${cli_sources})
-  list(FILTER cli_sources EXCLUDE REGEX "_test\\.cc$")
-  list(FILTER cli_tests INCLUDE REGEX "_test\\.cc$")
-  add_executable(hussar ${cli_sources})
-  foreach(folder base net kernels weights text grammar model engine server bench)
-    if(TARGET hussar_${folder})
-      target_link_libraries(hussar PRIVATE hussar_${folder})
-    endif()
-  endforeach()
-  target_compile_definitions(hussar PRIVATE HUSSAR_VERSION="${PROJECT_VERSION}")
-endif()
+# Everything but main.cc is a library like the others, so that its tests link it too.
+hussar_folder(cli EXCLUDES main.cc USES base net kernels weights text grammar model engine server bench)
+target_compile_definitions(hussar_cli PRIVATE HUSSAR_VERSION="${PROJECT_VERSION}")
+add_executable(hussar ${CMAKE_SOURCE_DIR}/src/cli/main.cc)
+target_link_libraries(hussar PRIVATE hussar_cli)
 
 # Each ISA has its own translation units, compiled for it; nothing else in the binary is.
 file(GLOB isa_avx2 ${CMAKE_SOURCE_DIR}/src/kernels/cpu/avx2/*.cc)
 file(GLOB isa_avx512 ${CMAKE_SOURCE_DIR}/src/kernels/cpu/avx512/*.cc)
 set_source_files_properties(${isa_avx2} PROPERTIES COMPILE_OPTIONS "-mavx2;-mfma;-mf16c;-O3")
 # GCC 12 takes the "any value" operands inside its own AVX-512 header for uninitialised variables.
-# GCC 12 takes the "any value" operands inside its own AVX-512 header for uninitialised variables.
 set_source_files_properties(${isa_avx512} PROPERTIES COMPILE_OPTIONS
-  "-Wno-uninitialized;-Wno-maybe-uninitialized;-Wno-uninitialized;-Wno-maybe-uninitialized;-mavx2;-mfma;-mf16c;-mavx512f;-mavx512bw;-mavx512vl;-mavx512dq;-mavx512vnni;-mavx512bf16;-mprefer-vector-width=512;-O3")
+  "-Wno-uninitialized;-Wno-maybe-uninitialized;-mavx2;-mfma;-mf16c;-mavx512f;-mavx512bw;-mavx512vl;-mavx512dq;-mavx512vnni;-mavx512bf16;-mprefer-vector-width=512;-O3")
 
 if(HUSSAR_TESTS)
   # Programs that the Python tests talk to.

@@ -2,11 +2,30 @@
 // caller's or environment's fault.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
+
+#include "base/flags.h"
+#include "base/result.h"
 
 namespace hussar {
 
+constexpr int kExitFault = 2;
+
+int run_chat(const std::vector<std::string>& args);
+int run_inspect(const std::vector<std::string>& args);
 int run_perf(const std::vector<std::string>& args);
+int run_serve(const std::vector<std::string>& args);
+int run_tokenize(const std::vector<std::string>& args);
+int run_version(const std::vector<std::string>& args);
+
+// Prints "hussar COMMAND: message" to standard error; returns kExitFault.
+int report_error(std::string_view command, const Error& error);
+
+// Parses; the exit code when there is nothing left to do (help was shown, or a flag is wrong).
+std::optional<int> parse_or_exit_code(FlagTable* flags, std::string_view command,
+                                      const std::vector<std::string>& args);
 
 }  // namespace hussar

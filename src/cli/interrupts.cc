@@ -1,0 +1,51 @@
+#include "cli/interrupts.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/check.h"
+
+namespace hussar {
+namespace {
+
+sigset_t both() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGTERM);
+  return set;
+}
+
+}  // namespace
+
+Interrupts::Interrupts() {
+  const sigset_t set = both();
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  fd_ = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+  CHECK_NOTE(fd_ >= 0, "signalfd");
+}
+
+Interrupts::~Interrupts() { close(fd_); }
+
+Interrupts::Kind Interrupts::take() {
+  signalfd_siginfo info;
+  if (read(fd_, &info, sizeof info) != sizeof info) return Kind::kNone;
+  return info.ssi_signo == SIGINT ? Kind::kInterrupt : Kind::kTerminate;
+}
+
+void Interrupts::wait() {
+  while (take() == Kind::kNone) {
+    pollfd waiting{fd_, POLLIN, 0};
+    poll(&waiting, 1, -1);
+  }
+}
+
+void Interrupts::let_through() {
+  const sigset_t set = both();
+  pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+}
+
+}  // namespace hussar

@@ -1,0 +1,155 @@
+#include "cli/loaded_model.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <utility>
+
+#include "base/dtype.h"
+#include "cli/memory.h"
+#include "cli/version.h"
+#include "cli/vocabulary.h"
+#include "engine/engine_loop.h"
+#include "model/model.h"
+#include "weights/model_file.h"
+
+namespace hussar {
+namespace {
+
+// The type that most weights have; files mix types.
+std::string main_format(const ModelFile& file) {
+  std::map<DType, int64_t> elements;
+  for (const StoredTensor& tensor : file.tensors()) {
+    const DTypeInfo& info = dtype_info(tensor.dtype);
+    elements[tensor.dtype] +=
+        static_cast<int64_t>(tensor.bytes.size()) / info.block_bytes * info.block_elements;
+  }
+  const auto most = std::max_element(elements.begin(), elements.end(),
+                                     [](const auto& a, const auto& b) { return a.second < b.second; });
+  return most == elements.end() ? "GGUF" : "GGUF " + std::string(dtype_info(most->first).name);
+}
+
+int64_t modified_unix_seconds(const std::string& path) {
+  struct stat status {};
+  return stat(path.c_str(), &status) == 0 ? int64_t{status.st_mtim.tv_sec} : 0;
+}
+
+// A template that our interpreter can't run takes chat away, not the whole model.
+void compile_template(const ModelFile& file, LoadedModel* model) {
+  if (file.find("tokenizer.chat_template") == nullptr) {
+    model->template_problem = "the file has no chat template";
+    return;
+  }
+  auto source = file.get_string("tokenizer.chat_template");
+  auto compiled = source.ok() ? ChatTemplate::compile(*source, TemplateLimits{}) : std::move(source).error();
+  if (compiled.ok()) {
+    model->chat_template = std::move(*compiled);
+  } else {
+    model->template_problem = "the file's chat template can't be used: " + compiled.error().message;
+  }
+}
+
+Result<std::unique_ptr<LoadedModel>> read_text_parts(const ModelFile& file, const ModelConfig& config) {
+  ASSIGN_OR_RETURN(Vocabulary vocabulary, read_vocabulary(file));
+  RETURN_IF_ERROR(fit_vocabulary(&vocabulary, config.shape.vocab_size));
+  ASSIGN_OR_RETURN(std::vector<TokenId> stop_ids, find_stop_ids(file, vocabulary));
+  ASSIGN_OR_RETURN(std::string bos, special_spelling(file, vocabulary, "tokenizer.ggml.bos_token_id"));
+  ASSIGN_OR_RETURN(std::string eos, special_spelling(file, vocabulary, "tokenizer.ggml.eos_token_id"));
+  ASSIGN_OR_RETURN(Tokenizer tokenizer, Tokenizer::create(std::move(vocabulary)));
+  auto model =
+      std::unique_ptr<LoadedModel>(new LoadedModel{.name = config.name,
+                                                   .file_stem = std::filesystem::path(file.path()).stem(),
+                                                   .architecture = config.architecture,
+                                                   .format = main_format(file),
+                                                   .file_bytes = file.size_bytes(),
+                                                   .file_unix_seconds = modified_unix_seconds(file.path()),
+                                                   .context_trained = config.context_trained,
+                                                   .kv = {},
+                                                   .tokenizer = std::move(tokenizer),
+                                                   .chat_template = std::nullopt,
+                                                   .template_problem = "",
+                                                   .stop_ids = std::move(stop_ids),
+                                                   .bos_token = std::move(bos),
+                                                   .eos_token = std::move(eos),
+                                                   .engine = nullptr});
+  compile_template(file, model.get());
+  return model;
+}
+
+// Repacked weights take about as much as the stored ones; the process would be killed halfway.
+Result<void> check_weights_fit(const ModelFile& file) {
+  const int64_t left_bytes = available_memory_bytes();
+  if (file.size_bytes() <= left_bytes) return {};
+  return Error{ErrorCode::kOutOfMemory,
+               "too little memory: the model's weights need " + bytes_text(file.size_bytes()) + " and " +
+                   bytes_text(left_bytes) + " are left; end other programs or choose a smaller model",
+               "--model"};
+}
+
+Result<EngineOptions> plan_engine(const LoadOptions& options, const ModelConfig& config,
+                                  const Backend& backend, KvPlan* plan) {
+  EngineOptions engine;
+  engine.kv_type = options.kv_type == "bf16" ? KvType::kBF16 : KvType::kF16;
+  engine.running_max = static_cast<int32_t>(options.running_max);
+  engine.queue_max = static_cast<int32_t>(options.queue_max);
+  engine.step_tokens_max = static_cast<int32_t>(options.step_tokens_max);
+  engine.prefix_cache = options.prefix_cache == "on";
+  if (engine.step_tokens_max < engine.running_max) {
+    return Error{ErrorCode::kInvalid, "must be at least --running-max, " + std::to_string(engine.running_max),
+                 "--step-tokens"};
+  }
+  const auto reserve_bytes = [&](int32_t context_max, int32_t blocks) {
+    EngineOptions tried = engine;
+    tried.context_max = context_max;
+    tried.kv_blocks = blocks;
+    return backend.reserve_bytes(config.shape, {tried.kv_type, blocks}, step_limits(tried));
+  };
+  ASSIGN_OR_RETURN(*plan, plan_kv(options.kv, config.context_trained, backend.info().kv_block_tokens,
+                                  available_memory_bytes(), reserve_bytes));
+  engine.context_max = plan->context_max;
+  engine.kv_blocks = plan->blocks;
+  return engine;
+}
+
+}  // namespace
+
+void add_model_flags(FlagTable* flags, LoadOptions* options) {
+  constexpr int64_t kTokensMax = 1'000'000'000;
+  flags->add_string("--model", &options->model, "FILE", "model file (GGUF)", FlagTable::kRequired);
+  flags->add_int("--threads", &options->threads, 0, 1024, "threads; 0: all that are allowed");
+  flags->add_choice("--isa", &options->isa, {"auto", "reference", "avx2", "avx512"}, "kernels");
+  flags->add_int("--ctx", &options->kv.context_tokens, 0, kTokensMax, "context; 0: the model's");
+  flags->add_choice("--kv-type", &options->kv_type, {"f16", "bf16"}, "KV cache numbers");
+}
+
+ServerContext LoadedModel::server_context(const std::string& served_name) const {
+  return {.engine = *engine,
+          .tokenizer = tokenizer,
+          .chat_template = chat_template ? &*chat_template : nullptr,
+          .model_name = served_name,
+          .model_summary = name + ", " + format + ", " + bytes_text(file_bytes),
+          .version = hussar_version(),
+          .stop_ids = stop_ids,
+          .bos_token = bos_token,
+          .eos_token = eos_token,
+          .created_unix_seconds = file_unix_seconds};
+}
+
+Result<std::unique_ptr<LoadedModel>> load_model(const LoadOptions& options,
+                                                const std::function<void(int64_t, int64_t)>& progress) {
+  ASSIGN_OR_RETURN(const ModelFile file, ModelFile::open(options.model));
+  ASSIGN_OR_RETURN(const ModelConfig config, read_model_config(file));
+  ASSIGN_OR_RETURN(std::unique_ptr<LoadedModel> loaded, read_text_parts(file, config));
+  RETURN_IF_ERROR(check_weights_fit(file));
+  const CpuOptions cpu{.threads = static_cast<int32_t>(options.threads), .isa = options.isa};
+  ASSIGN_OR_RETURN(std::unique_ptr<Backend> backend, make_cpu_backend(cpu));
+  ASSIGN_OR_RETURN(std::unique_ptr<Model> model, Model::load(file, *backend, progress));
+  ASSIGN_OR_RETURN(const EngineOptions engine, plan_engine(options, config, *backend, &loaded->kv));
+  ASSIGN_OR_RETURN(loaded->engine, Engine::start(engine, std::move(backend), std::move(model),
+                                                 answer_bytes_table(loaded->tokenizer)));
+  return loaded;
+}
+
+}  // namespace hussar

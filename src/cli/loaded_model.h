@@ -1,0 +1,63 @@
+// From a model file to a running engine: what `serve` and `chat` share.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/flags.h"
+#include "base/result.h"
+#include "cli/kv_plan.h"
+#include "engine/engine.h"
+#include "kernels/backend.h"
+#include "server/server.h"
+#include "text/chat_template.h"
+#include "text/tokenizer.h"
+
+namespace hussar {
+
+struct LoadOptions {
+  std::string model;
+  int64_t threads = 0;
+  std::string isa = "auto";
+  std::string kv_type = "f16";
+  KvWish kv;
+  int64_t running_max = 64;
+  int64_t queue_max = 256;
+  int64_t step_tokens_max = 512;
+  std::string prefix_cache = "on";
+};
+
+// --model, --threads, --isa, --ctx and --kv-type, which every command that runs a model has.
+void add_model_flags(FlagTable* flags, LoadOptions* options);
+
+// A model that is ready to answer. The engine ends with it.
+struct LoadedModel {
+  std::string name;       // as the file calls itself
+  std::string file_stem;  // the file's name without folder and ".gguf"
+  std::string architecture;
+  std::string format;  // "GGUF Q4_1": the type of most of its weights
+  int64_t file_bytes = 0;
+  int64_t file_unix_seconds = 0;
+  int32_t context_trained = 0;
+  KvPlan kv;
+  Tokenizer tokenizer;
+  std::optional<ChatTemplate> chat_template;
+  std::string template_problem;  // why there is none, for people
+  std::vector<TokenId> stop_ids;
+  std::string bos_token, eos_token;
+  std::unique_ptr<Engine> engine;
+
+  int64_t kv_tokens() const { return int64_t{kv.blocks} * engine->device().kv_block_tokens; }
+  // For encode_messages and the server; refers to this object.
+  ServerContext server_context(const std::string& served_name) const;
+};
+
+// Errors: those of every step, each one line that says what to do where there is something to do.
+Result<std::unique_ptr<LoadedModel>> load_model(const LoadOptions& options,
+                                                const std::function<void(int64_t, int64_t)>& progress);
+
+}  // namespace hussar

@@ -1,0 +1,108 @@
+#include "cli/memory.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+#include <limits>
+#include <optional>
+#include <sstream>
+
+namespace hussar {
+namespace {
+
+constexpr int64_t kUnlimited = std::numeric_limits<int64_t>::max();
+// Version 1 writes "no limit" as a number near 2^63; no machine has as much as this.
+constexpr int64_t kLimitMax = int64_t{1} << 60;
+
+std::string read_file(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::optional<int64_t> leading_number(std::string_view text) {
+  text.remove_prefix(std::min(text.find_first_not_of(" \t"), text.size()));
+  int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc() && end != text.data() ? std::optional(number) : std::nullopt;
+}
+
+// The number behind `key` in lines of "key value".
+std::optional<int64_t> number_of(const std::string& text, const std::string& key) {
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with(key) && line.size() > key.size() && line[key.size()] == ' ') {
+      return leading_number(std::string_view(line).substr(key.size()));
+    }
+  }
+  return std::nullopt;
+}
+
+// The files' names of one version of cgroups.
+struct CgroupFiles {
+  const char *limit, *usage, *inactive_key, *active_key;
+};
+constexpr CgroupFiles kVersion1 = {"memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file",
+                                   "total_active_file"};
+constexpr CgroupFiles kVersion2 = {"memory.max", "memory.current", "inactive_file", "active_file"};
+
+// What one group leaves; kUnlimited when it sets no limit.
+int64_t cgroup_room(const std::string& folder, const CgroupFiles& files) {
+  const auto limit = leading_number(read_file(folder + "/" + files.limit));
+  const auto usage = leading_number(read_file(folder + "/" + files.usage));
+  if (!limit || !usage || *limit > kLimitMax) return kUnlimited;
+  const std::string stat = read_file(folder + "/memory.stat");
+  const int64_t droppable =
+      number_of(stat, files.inactive_key).value_or(0) + number_of(stat, files.active_key).value_or(0);
+  return std::max<int64_t>(0, *limit - std::max<int64_t>(0, *usage - droppable));
+}
+
+// The group and all above it: each of them may have a limit. Inside a container the path may be the host's
+// and not be there; the mount's root is then the container's own group.
+int64_t least_room(const std::string& mount, std::string path, const CgroupFiles& files) {
+  int64_t room = cgroup_room(mount, files);
+  while (path.size() > 1) {
+    room = std::min(room, cgroup_room(mount + path, files));
+    path.resize(std::max<size_t>(path.rfind('/'), 0));
+  }
+  return room;
+}
+
+int64_t cgroups_room(const std::string& root) {
+  int64_t room = kUnlimited;
+  std::istringstream lines(read_file(root + "/proc/self/cgroup"));
+  for (std::string line; std::getline(lines, line);) {  // "4:memory:/path", or "0::/path" for version 2
+    const size_t first = line.find(':');
+    const size_t second = first == std::string::npos ? first : line.find(':', first + 1);
+    if (second == std::string::npos) continue;
+    const std::string controllers = "," + line.substr(first + 1, second - first - 1) + ",";
+    const std::string path = line.substr(second + 1);
+    if (controllers == ",,") {
+      room = std::min(room, least_room(root + "/sys/fs/cgroup", path, kVersion2));
+    } else if (controllers.find(",memory,") != std::string::npos) {
+      room = std::min(room, least_room(root + "/sys/fs/cgroup/memory", path, kVersion1));
+    }
+  }
+  return room;
+}
+
+}  // namespace
+
+int64_t available_memory_bytes(const std::string& root) {
+  const auto machine_kib = number_of(read_file(root + "/proc/meminfo"), "MemAvailable:");
+  return std::min(machine_kib ? *machine_kib * 1024 : kUnlimited, cgroups_room(root));
+}
+
+std::string bytes_text(int64_t bytes) {
+  const double megabytes = static_cast<double>(bytes) / 1e6;
+  char text[32];
+  if (megabytes >= 1000) {
+    std::snprintf(text, sizeof text, "%.1f GB", megabytes / 1000);
+  } else {
+    std::snprintf(text, sizeof text, megabytes < 10 ? "%.1f MB" : "%.0f MB", megabytes);
+  }
+  return text;
+}
+
+}  // namespace hussar

@@ -1,0 +1,159 @@
+#include <unistd.h>
+
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "cli/commands.h"
+#include "cli/interrupts.h"
+#include "cli/loaded_model.h"
+#include "cli/memory.h"
+#include "cli/progress.h"
+#include "cli/version.h"
+#include "server/server.h"
+
+namespace hussar {
+namespace {
+
+constexpr int kExitInterrupted = 130;  // 128 + SIGINT, as shells count
+
+struct ServeOptions {
+  LoadOptions load;
+  ServerOptions server;
+  std::string served_name;
+  std::string unknown_fields = "refuse";
+  std::string log_format = "text";
+  std::string log_level = "info";
+};
+
+void add_limit_flags(FlagTable* flags, ServerOptions* o) {
+  constexpr int64_t kBytesMax = 1 << 30, kMsMax = 86'400'000, kCountMax = 1'000'000;
+  flags->add_int("--body-bytes-max", &o->body_bytes_max, 1024, kBytesMax, "request body");
+  flags->add_int("--header-bytes-max", &o->header_bytes_max, 1024, kBytesMax, "all headers");
+  flags->add_int("--headers-max", &o->headers_max, 1, 10'000, "headers of a request");
+  flags->add_int("--json-depth-max", &o->json_depth_max, 4, 1000, "nesting of a body");
+  flags->add_int("--stop-strings-max", &o->stop_strings_max, 1, 1000, "per request");
+  flags->add_int("--stop-bytes-max", &o->stop_strings_bytes_max, 1, kCountMax, "of them together");
+  flags->add_int("--logprobs-max", &o->logprobs_top_max, 0, 100, "likeliest tokens shown");
+  flags->add_int("--connections-max", &o->connections_max, 1, kCountMax, "open at once");
+  flags->add_int("--idle-ms-max", &o->idle_timeout_ms, 1, kMsMax, "between requests");
+  flags->add_int("--header-ms-max", &o->header_timeout_ms, 1, kMsMax, "to send headers");
+  flags->add_int("--body-ms-max", &o->body_timeout_ms, 1, kMsMax, "to send a body");
+  flags->add_int("--write-ms-max", &o->write_timeout_ms, 1, kMsMax, "to take an answer");
+  flags->add_int("--backlog-bytes-max", &o->write_backlog_bytes_max, 1024, kBytesMax, "not taken yet");
+  flags->add_int("--workers", &o->workers, 1, 256, "threads that parse and tokenise");
+  flags->add_int("--worker-queue-max", &o->worker_queue_max, 1, kCountMax, "waiting for them");
+  flags->add_int("--drain-ms", &o->drain_timeout_ms, 0, kMsMax, "for answers at the end");
+  flags->add_int("--ready-stall-ms", &o->ready_stall_ms, 100, kMsMax, "then /ready fails");
+}
+
+void add_flags(FlagTable* flags, ServeOptions* o) {
+  constexpr int64_t kTokensMax = 1'000'000'000;
+  add_model_flags(flags, &o->load);
+  flags->add_int("--kv-tokens", &o->load.kv.pool_tokens, 0, kTokensMax, "KV pool; 0: what fits");
+  flags->add_string("--served-model-name", &o->served_name, "NAME", "for clients; default: the file's");
+  flags->add_string("--host", &o->server.host, "ADDRESS", "address to listen on");
+  flags->add_int("--port", &o->server.port, 0, 65535, "port; 0: any free one");
+  flags->add_int("--default-max-tokens", &o->server.default_tokens_max, 0, kTokensMax,
+                 "0: 2048, or 512 for /v1/completions");
+  flags->add_choice("--unknown-fields", &o->unknown_fields, {"refuse", "warn"}, "of requests");
+  flags->add_choice("--prefix-cache", &o->load.prefix_cache, {"on", "off"}, "share prompts");
+  flags->add_int("--running-max", &o->load.running_max, 1, 1024, "requests that run at once");
+  flags->add_int("--queue-max", &o->load.queue_max, 1, kTokensMax, "requests that wait");
+  flags->add_int("--step-tokens", &o->load.step_tokens_max, 1, 1 << 16, "tokens of one step");
+  flags->add_choice("--log-format", &o->log_format, {"text", "json"}, "log lines");
+  flags->add_choice("--log-level", &o->log_level, {"debug", "info", "warning", "error"}, "least");
+  add_limit_flags(flags, &o->server);
+}
+
+void apply_choices(ServeOptions* o) {
+  o->server.unknown_fields = o->unknown_fields == "warn" ? UnknownFields::kWarn : UnknownFields::kRefuse;
+  const LogLevel level = o->log_level == "debug"     ? LogLevel::kDebug
+                         : o->log_level == "warning" ? LogLevel::kWarning
+                         : o->log_level == "error"   ? LogLevel::kError
+                                                     : LogLevel::kInfo;
+  configure_log(level, o->log_format == "json" ? LogFormat::kJson : LogFormat::kText);
+}
+
+// What runs and where, for people on standard output.
+void print_banner(const LoadedModel& model, const std::string& url) {
+  const DeviceInfo& device = model.engine->device();
+  std::printf("hussar %s\n", hussar_version().c_str());
+  std::printf("model    %s (%s), %s, %s\n", model.name.c_str(), model.architecture.c_str(),
+              model.format.c_str(), bytes_text(model.file_bytes).c_str());
+  std::printf("device   %s, %s, %d threads\n", device.device.c_str(), device.isa.c_str(), device.threads);
+  std::printf("memory   %lld tokens of KV cache, at most %d a request (%s)\n",
+              static_cast<long long>(model.kv_tokens()), model.kv.context_max,
+              bytes_text(model.kv.bytes).c_str());
+  std::printf("address  %s\n", url.c_str());
+  const bool chat = model.chat_template.has_value();
+  std::printf(
+      "try      curl %s/v1/%s -H 'Content-Type: application/json' -d '%s'\n", url.c_str(),
+      chat ? "chat/completions" : "completions",
+      chat ? R"({"messages": [{"role": "user", "content": "Hello!"}]})" : R"({"prompt": "Once upon"})");
+  std::fflush(stdout);
+}
+
+// The same as one line, for programs.
+void log_ready(const LoadedModel& model, const std::string& url) {
+  const DeviceInfo& device = model.engine->device();
+  log_line(LogLevel::kInfo, "ready",
+           {{"version", hussar_version()},
+            {"model", model.name},
+            {"architecture", model.architecture},
+            {"format", model.format},
+            {"device", device.device},
+            {"isa", device.isa},
+            {"threads", std::to_string(device.threads)},
+            {"kv_tokens", std::to_string(model.kv_tokens())},
+            {"context", std::to_string(model.kv.context_max)},
+            {"address", url}});
+}
+
+Result<std::unique_ptr<LoadedModel>> load_with_progress(const LoadOptions& options, Interrupts* interrupts) {
+  LoadProgress progress;
+  return load_model(options, [&](int64_t done_bytes, int64_t all_bytes) {
+    progress.show(done_bytes, all_bytes);
+    // Nothing is open yet that would have to be closed.
+    if (interrupts->take() != Interrupts::Kind::kNone) _exit(kExitInterrupted);
+  });
+}
+
+Result<void> serve(const ServeOptions& options, Interrupts* interrupts) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<LoadedModel> model, load_with_progress(options.load, interrupts));
+  if (!model->chat_template) {
+    log_line(LogLevel::kWarning, "no /v1/chat/completions", {{"why", model->template_problem}});
+  }
+  const std::string served_name = options.served_name.empty() ? model->file_stem : options.served_name;
+  ASSIGN_OR_RETURN(const std::unique_ptr<Server> server,
+                   Server::start(options.server, model->server_context(served_name)));
+  if (options.log_format == "text") {
+    print_banner(*model, server->url());
+  } else {
+    log_ready(*model, server->url());
+  }
+  interrupts->wait();
+  interrupts->let_through();
+  log_line(LogLevel::kInfo, "stopping");
+  server->stop();
+  model->engine->shutdown();
+  log_line(LogLevel::kInfo, "stopped");
+  return {};
+}
+
+}  // namespace
+
+int run_serve(const std::vector<std::string>& args) {
+  ServeOptions options;
+  FlagTable flags("serve", "Serves a model over an OpenAI-compatible API.",
+                  "hussar serve --model model.gguf --port 8080");
+  add_flags(&flags, &options);
+  if (const auto code = parse_or_exit_code(&flags, "serve", args)) return *code;
+  apply_choices(&options);
+  Interrupts interrupts;
+  const auto done = serve(options, &interrupts);
+  return done.ok() ? 0 : report_error("serve", done.error());
+}
+
+}  // namespace hussar
