@@ -25,7 +25,7 @@ constexpr int64_t kSimulatedSteps = 50000;
 constexpr int64_t kSimulatedSteps = 1000000;
 #endif
 constexpr int32_t kVocab = 8;
-const std::vector<std::string> kTokenBytes = {"a", "b", "ab", "", "c", "ba", "\xc3", "\xa9"};
+const std::vector<std::string> token_bytes = {"a", "b", "ab", "", "c", "ba", "\xc3", "\xa9"};
 
 // What the simulation knows about a request, from what it asked and what it was told.
 struct Known {
@@ -47,7 +47,7 @@ class Simulation {
         pool_(between(1, 40), between(1, 6), one_in(2) ? 1 : ~uint64_t{0}),
         roles_(limits_.cache_generated ? FakeRoles::kAgree : FakeRoles::kDiffer),
         kv_(pool_.all(), pool_.block_tokens(), roles_),
-        scheduler_(limits_, pool_, kTokenBytes) {}
+        scheduler_(limits_, pool_, token_bytes) {}
 
   void run(int steps) {
     for (int step = 0; step < steps; ++step) {
@@ -335,7 +335,7 @@ class Simulation {
     if (known.generated > known.request.tokens_min) {
       const std::vector<TokenId>& stop_ids = known.request.stop_ids;
       if (std::ranges::find(stop_ids, token) != stop_ids.end()) return FinishReason::kStop;
-      known.bytes += kTokenBytes[static_cast<size_t>(token)];
+      known.bytes += token_bytes[static_cast<size_t>(token)];
       for (const std::string& stop : known.stop_strings) {
         if (known.bytes.find(stop) != std::string::npos) return FinishReason::kStop;
       }
