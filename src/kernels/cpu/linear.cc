@@ -12,7 +12,7 @@ const LinearKernels& linear_kernels(Isa isa) {
     case Isa::kAvx2:
       return avx2::kLinear;
     case Isa::kAvx512:
-      return reference::kLinear;
+      return avx512::kLinear;
   }
   CHECK_NOTE(false, "no such ISA");
 }

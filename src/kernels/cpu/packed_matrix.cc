@@ -70,7 +70,7 @@ void write_quants(DType dtype, int32_t lane, const int16_t* q, uint8_t* quants, 
   for (int32_t k = 0; k < kBlockColumns; k++) {
     const int32_t group = k / 4, at = 4 * lane + k % 4;
     if (dtype == DType::kQ8_0) {
-      quants[4 * kPanelRows * group + at] = static_cast<uint8_t>(q[k] + 128);
+      quants[4 * kPanelRows * group + at] = static_cast<uint8_t>(q[k]);
       continue;
     }
     quants[4 * kPanelRows * (group % 4) + at] |= static_cast<uint8_t>((q[k] & 15) << (group / 4 * 4));
@@ -85,7 +85,7 @@ void read_quants(DType dtype, int32_t lane, const uint8_t* quants, const uint8_t
   for (int32_t k = 0; k < kBlockColumns; k++) {
     const int32_t group = k / 4, at = 4 * lane + k % 4;
     if (dtype == DType::kQ8_0) {
-      q[k] = static_cast<int16_t>(quants[4 * kPanelRows * group + at] - 128);
+      q[k] = static_cast<int8_t>(quants[4 * kPanelRows * group + at]);
       continue;
     }
     int32_t high = 0;

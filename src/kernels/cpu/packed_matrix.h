@@ -6,7 +6,7 @@
 // of an integer dot product takes at once.
 //
 //   F32, F16, BF16   for each column: L numbers
-//   Q8_0             for each 32 columns: 8 groups of 4L bytes (q + 128), then L scales (f16)
+//   Q8_0             for each 32 columns: 8 groups of 4L bytes, then L scales (f16)
 //   Q4_0, Q4_1       for each 32 columns: 16L bytes of nibbles, then L scales and, for Q4_1, L minima (f16)
 //   Q5_0, Q5_1       the same with 4L bytes of fifth bits behind the nibbles
 //   Q4_K, Q5_K       for each 256 columns: L scales and L minima (f16); 8 x L scales and 8 x L minima (6

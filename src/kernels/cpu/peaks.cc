@@ -13,9 +13,10 @@
 namespace hussar::cpu {
 namespace {
 
-constexpr int64_t kBufferBytes = 128 << 20;
-constexpr int32_t kReadPasses = 12;
-// Short passes and many: on a busy machine some of them run undisturbed.
+constexpr int64_t kBufferBytes = 128 << 20;  // more than caches hold
+// Short pieces and many: on a busy machine some of them run undisturbed.
+constexpr int64_t kSliceBytes = 8 << 20;
+constexpr int32_t kReadPasses = 10;
 constexpr int32_t kMultiplyPasses = 100;
 constexpr int64_t kRounds = 1 << 17;
 
@@ -26,7 +27,7 @@ const PeakKernels& peak_kernels(Isa isa) {
     case Isa::kAvx2:
       return avx2::kPeaks;
     case Isa::kAvx512:
-      return avx2::kPeaks;
+      return avx512::kPeaks;
   }
   CHECK_NOTE(false, "no such ISA");
 }
@@ -47,12 +48,13 @@ double measure_read_bytes_per_second(Isa isa, ThreadTeam& team) {
   });
   std::atomic<uint64_t> sink{0};
   double best = 0;
-  for (int32_t pass = 0; pass < kReadPasses; pass++) {
+  for (int64_t at = 0; at < kReadPasses * kBufferBytes; at += kSliceBytes) {
+    const uint8_t* const slice = bytes + at % kBufferBytes;
     const TimePoint start = Clock::now();
-    team.parallel_for(kBufferBytes / kUnit, [&](int64_t begin, int64_t end) {
-      sink += peak_kernels(isa).read(bytes + begin * kUnit, (end - begin) * kUnit);
+    team.parallel_for(kSliceBytes / kUnit, [&](int64_t begin, int64_t end) {
+      sink += peak_kernels(isa).read(slice + begin * kUnit, (end - begin) * kUnit);
     });
-    best = std::max(best, static_cast<double>(kBufferBytes) / seconds_since(start));
+    best = std::max(best, static_cast<double>(kSliceBytes) / seconds_since(start));
   }
   munmap(memory, kBufferBytes);
   return best;

@@ -169,33 +169,26 @@ INLINE void block_sums_q6(const uint8_t* at, const uint8_t* scales, const Activa
   }
 }
 
-// Q8_0: q + 128 = 16 high + low, two products of nibbles; the high one is centred, which takes the 128 away.
-// One part after the other, because each sum takes two registers.
+// sum += w * four, in 32 bits: |w| <= 128 has no sign, the activation takes it, and 2 * 128 * 127 < 2^15.
+INLINE void add_signed_products(__m256i magnitude, __m256i w, __m256i four, __m256i* sum) {
+  *sum = _mm256_add_epi32(*sum, times(_mm256_maddubs_epi16(magnitude, _mm256_sign_epi8(four, w)), 1));
+  asm("" : "+x"(*sum));
+}
+
 template <int T>
 INLINE void block_sums_q8(const uint8_t* at, const ActivationBlock* a, int64_t stride, Sums<T>* sums) {
-  const __m256i mask = _mm256_set1_epi8(15);
-#pragma GCC unroll 2
-  for (int p = 0; p < kParts; p++) {
-    __m256i high[T], low[T];
+#pragma GCC unroll 4
+  for (int t = 0; t < T; t++) sums->of[0][t] = sums->of[1][t] = _mm256_setzero_si256();
+#pragma GCC unroll 8
+  for (int g = 0; g < 8; g++) {
+    const __m256i w0 = load(at + kVectorBytes * g), w1 = load(at + kVectorBytes * g + 32);
+    const __m256i magnitude0 = _mm256_abs_epi8(w0), magnitude1 = _mm256_abs_epi8(w1);
 #pragma GCC unroll 4
     for (int t = 0; t < T; t++) {
-      high[t] = pair_word(a[t * stride].pairs);
-      low[t] = _mm256_setzero_si256();
+      const __m256i four = group(a[t * stride], g);
+      add_signed_products(magnitude0, w0, four, &sums->of[0][t]);
+      add_signed_products(magnitude1, w1, four, &sums->of[1][t]);
     }
-#pragma GCC unroll 8
-    for (int g = 0; g < 8; g++) {
-      const __m256i w = load(at + 32 * p + kVectorBytes * g);
-      const __m256i lower = _mm256_and_si256(w, mask),
-                    upper = _mm256_and_si256(_mm256_srli_epi16(w, 4), mask);
-#pragma GCC unroll 4
-      for (int t = 0; t < T; t++) {
-        const __m256i four = group(a[t * stride], g);
-        add_products(lower, four, &low[t]);
-        add_products(upper, four, &high[t]);
-      }
-    }
-#pragma GCC unroll 4
-    for (int t = 0; t < T; t++) sums->of[p][t] = _mm256_add_epi32(times(low[t], 1), times(high[t], 16));
   }
 }
 
@@ -234,9 +227,8 @@ INLINE void add_block(const uint8_t* at, const uint8_t* pair_scales, const Scale
   }
 }
 
-// Asks for what is needed soon when few tokens share each read; with more of them the processor's own
-// look-ahead is enough.
-template <DType F, int T>
+// Asks for what is needed soon: the processor looks ahead too, but stops at the end of each 4 KiB page.
+template <DType F>
 INLINE void prefetch(const uint8_t* at) {
   for (int64_t line = 0; line < block_bytes(F); line += 64)
     _mm_prefetch(at + kPrefetchBytes + line, _MM_HINT_T0);
@@ -246,7 +238,7 @@ template <DType F, int T>
 INLINE void plain_panel(const uint8_t* at, int32_t cols, const ActivationBlock* a, int64_t stride,
                         Totals<T>* totals) {
   for (int32_t i = 0; i < cols / kBlockColumns; i++, a++, at += block_bytes(F)) {
-    prefetch<F, T>(at);
+    prefetch<F>(at);
     const uint8_t* const f16 = at + quant_bytes(F);
     Scales scales = {{load_f16(f16), load_f16(f16 + 16)}, {}};
     if constexpr (has_min(F)) {
@@ -281,7 +273,7 @@ INLINE void super_panel(const uint8_t* at, int32_t cols, const ActivationBlock* 
     const uint8_t* const super = at;
     at += super_bytes(F);
     for (int j = 0; j < 8; j++, a++, at += block_bytes(F)) {
-      prefetch<F, T>(at);
+      prefetch<F>(at);
       add_block<F, T>(at, super + (2 + 2 * j) * kPanelRows, super_scales<F>(super, j), a, stride, totals);
     }
   }
