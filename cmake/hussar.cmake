@@ -103,3 +103,11 @@ if(HUSSAR_TESTS)
     add_test(NAME ${name} COMMAND ${name} ${CMAKE_SOURCE_DIR}/fuzz/corpus/${corpus})
   endforeach()
 endif()
+
+# Programs that print how fast one part is, built on request only: ninja linear_bench.
+file(GLOB micro_benchmarks CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/benchmarks/micro/*_bench.cc)
+foreach(source ${micro_benchmarks})
+  get_filename_component(name ${source} NAME_WE)
+  add_executable(${name} EXCLUDE_FROM_ALL ${source})
+  target_link_libraries(${name} PRIVATE hussar_kernels hussar_engine)
+endforeach()
