@@ -1,5 +1,6 @@
-// CHECK: our own invariants, on in release builds too. A failed CHECK is a bug of ours and ends the process; no user input, file or
-// environment may ever reach one (those are a Result). DCHECK costs nothing in release builds.
+// CHECK: our own invariants, on in release builds too. A failed CHECK is a bug of ours and ends the process;
+// no user input, file or environment may ever reach one (those are a Result). DCHECK costs nothing in release
+// builds.
 #pragma once
 
 namespace hussar {

@@ -7,7 +7,8 @@
 namespace hussar {
 
 const DTypeInfo& dtype_info(DType dtype) {
-  // Sizes from the block structures of ggml-common.h: an f16 scale is 2 bytes, a K-quant super-block holds 256 elements.
+  // Sizes from the block structures of ggml-common.h: an f16 scale is 2 bytes, a K-quant super-block holds
+  // 256 elements.
   static constexpr std::array<DTypeInfo, 11> kInfos = {{
       {"F32", 1, 4},
       {"F16", 1, 2},

@@ -1,4 +1,5 @@
-// Number formats of stored tensors: names, and how many bytes how many elements take. What the bits mean is in kernels/cpu/dequantize.h.
+// Number formats of stored tensors: names, and how many bytes how many elements take. What the bits mean is
+// in kernels/cpu/dequantize.h.
 #pragma once
 
 #include <cstdint>

@@ -58,8 +58,8 @@ MappedFile::~MappedFile() {
 }
 
 void MappedFile::release_pages(size_t offset_bytes, size_t size_bytes) const {
-  // Inwards to whole pages: a neighbour's bytes on a shared page stay resident. A private read-only mapping is read again from the file when
-  // it is touched, so that this is a hint about memory and nothing else.
+  // Inwards to whole pages: a neighbour's bytes on a shared page stay resident. A private read-only mapping
+  // is read again from the file when it is touched, so that this is a hint about memory and nothing else.
   const size_t page_bytes = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
   const size_t first = (offset_bytes + page_bytes - 1) / page_bytes * page_bytes;
   const size_t last = std::min(offset_bytes + size_bytes, size_bytes_) / page_bytes * page_bytes;

@@ -20,7 +20,8 @@ class MappedFile {
 
   std::span<const std::byte> bytes() const { return {data_, size_bytes_}; }
 
-  // Tells the kernel that the pages of [offset, offset + size) are not needed again soon (they were repacked). Never changes the contents.
+  // Tells the kernel that the pages of [offset, offset + size) are not needed again soon (they were
+  // repacked). Never changes the contents.
   void release_pages(size_t offset_bytes, size_t size_bytes) const;
 
  private:

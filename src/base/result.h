@@ -1,5 +1,5 @@
-// Result<T>: a value, or an Error that is the caller's or the environment's fault. Functions that can fail return one; nothing of ours throws
-// across a function of a header.
+// Result<T>: a value, or an Error that is the caller's or the environment's fault. Functions that can fail
+// return one; nothing of ours throws across a function of a header.
 #pragma once
 
 #include <string>
@@ -10,7 +10,8 @@
 
 namespace hussar {
 
-// What kind of failure it is, so that a caller can choose an HTTP status or an exit code without reading the message.
+// What kind of failure it is, so that a caller can choose an HTTP status or an exit code without reading the
+// message.
 enum class ErrorCode {
   kInvalid,      // malformed input, a bad parameter
   kNotFound,     // a missing file, model or path
@@ -18,7 +19,7 @@ enum class ErrorCode {
   kTooLarge,     // over a named limit, or can never fit
   kFull,         // a queue or pool has no room now; worth trying again
   kOutOfMemory,
-  kIo,           // the operating system refused
+  kIo,  // the operating system refused
   kCancelled,
   kDeviceFault,
 };
@@ -78,14 +79,14 @@ class [[nodiscard]] Result<void> {
 // Evaluates `expression`; hands its error on, or stores its value in `target` (a declaration or an lvalue).
 #define HUSSAR_CONCAT_INNER(a, b) a##b
 #define HUSSAR_CONCAT(a, b) HUSSAR_CONCAT_INNER(a, b)
-#define ASSIGN_OR_RETURN(target, expression)                              \
-  auto HUSSAR_CONCAT(result_, __LINE__) = (expression);                   \
-  if (!HUSSAR_CONCAT(result_, __LINE__).ok()) {                           \
-    return std::move(HUSSAR_CONCAT(result_, __LINE__)).error();           \
-  }                                                                       \
+#define ASSIGN_OR_RETURN(target, expression)                    \
+  auto HUSSAR_CONCAT(result_, __LINE__) = (expression);         \
+  if (!HUSSAR_CONCAT(result_, __LINE__).ok()) {                 \
+    return std::move(HUSSAR_CONCAT(result_, __LINE__)).error(); \
+  }                                                             \
   target = std::move(HUSSAR_CONCAT(result_, __LINE__)).value()
-#define RETURN_IF_ERROR(expression)                                       \
-  do {                                                                    \
-    auto return_if_error_result = (expression);                           \
+#define RETURN_IF_ERROR(expression)                                                     \
+  do {                                                                                  \
+    auto return_if_error_result = (expression);                                         \
     if (!return_if_error_result.ok()) return std::move(return_if_error_result).error(); \
   } while (false)

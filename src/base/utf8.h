@@ -1,8 +1,8 @@
 // UTF-8: checking and cutting. Everything that enters or leaves as text goes through here.
 #pragma once
 
-#include <cstdint>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -11,8 +11,9 @@ namespace hussar {
 // True for well-formed UTF-8: no overlong forms, no surrogates, nothing above U+10FFFF.
 bool is_valid_utf8(std::string_view text);
 
-// The length of the longest prefix of `text` that ends on a code point border, where only an incomplete but so far valid sequence at the very
-// end is left out. Bytes that can never become valid count as complete (they are for replace_invalid_utf8).
+// The length of the longest prefix of `text` that ends on a code point border, where only an incomplete but
+// so far valid sequence at the very end is left out. Bytes that can never become valid count as complete
+// (they are for replace_invalid_utf8).
 size_t complete_utf8_prefix_bytes(std::string_view text);
 
 // Replaces each maximal invalid part by U+FFFD, as WHATWG and Python's errors="replace" do.

@@ -1,5 +1,6 @@
-// What a device must be able to do, and nothing about how: about ten coarse operations, each over a whole ragged batch. An op-by-op seam would
-// forbid fusion; a whole-forward seam would copy every model for each device.
+// What a device must be able to do, and nothing about how: about ten coarse operations, each over a whole
+// ragged batch. An op-by-op seam would forbid fusion; a whole-forward seam would copy every model for each
+// device.
 #pragma once
 
 #include <cstdint>
@@ -16,31 +17,33 @@
 namespace hussar {
 
 struct DeviceInfo {
-  std::string device;               // "cpu"
-  std::string isa;                  // "reference", "avx2", "avx512"
+  std::string device;  // "cpu"
+  std::string isa;     // "reference", "avx2", "avx512"
   int32_t threads = 1;
   int32_t steps_in_flight_max = 1;
-  int32_t kv_block_tokens = 32;     // positions that share a KV block
-  bool roles_agree = false;         // prompt and generated rows get bit-identical sums: their KV blocks may stand in for each other
+  int32_t kv_block_tokens = 32;  // positions that share a KV block
+  bool roles_agree =
+      false;  // prompt and generated rows get bit-identical sums: their KV blocks may stand in for each other
 };
 
 // Measured on this machine with the backend's own threads, for the roofline fractions of benchmarks.
 struct DevicePeaks {
   double read_bytes_per_second = 0;  // streaming from memory
-  double macs_per_second = 0;        // multiply-accumulates of the widest integer dot product that the ISA path uses
+  double macs_per_second =
+      0;  // multiply-accumulates of the widest integer dot product that the ISA path uses
 };
 
 struct StepShape {
-  int32_t rows = 0;        // T
+  int32_t rows = 0;  // T
   int32_t parts = 0;
   int32_t logit_rows = 0;  // R
 };
 
 struct StepLimits {
-  int32_t rows_max = 512;        // T
-  int32_t parts_max = 64;        // parts of a step, and slots of sequences: 0 .. parts_max - 1
-  int32_t logit_rows_max = 64;   // R
-  int32_t context_max = 2048;    // positions of one sequence
+  int32_t rows_max = 512;       // T
+  int32_t parts_max = 64;       // parts of a step, and slots of sequences: 0 .. parts_max - 1
+  int32_t logit_rows_max = 64;  // R
+  int32_t context_max = 2048;   // positions of one sequence
 };
 
 enum class KvType : uint8_t { kF16, kBF16 };
@@ -53,50 +56,60 @@ struct KvOptions {
 // Buffers inside the workspace, named and not shown: a backend keeps them in any type and layout.
 enum class Activation : uint8_t { kHidden, kQuery, kAttended };  // [T, H], [T, Q], [T, Q]
 
-// A device that runs forward passes. One engine thread owns it: no member may be called from two threads at once, and all step-time calls come
-// from one thread.
+// A device that runs forward passes. One engine thread owns it: no member may be called from two threads at
+// once, and all step-time calls come from one thread.
 //
-// Load-time calls may allocate and may fail. Step-time calls never allocate KV or workspace and never fail on account of a request. Up to
-// info().steps_in_flight_max steps may be under way; only finish_step() waits.
+// Load-time calls may allocate and may fail. Step-time calls never allocate KV or workspace and never fail on
+// account of a request. Up to info().steps_in_flight_max steps may be under way; only finish_step() waits.
 class Backend {
  public:
-  // Issues the operations below for a step of this shape. It depends on the shape alone, so that a device may record and replay it.
+  // Issues the operations below for a step of this shape. It depends on the shape alone, so that a device may
+  // record and replay it.
   using Forward = std::function<void(Backend&, const StepShape&)>;
 
   virtual ~Backend() = default;
   virtual const DeviceInfo& info() const = 0;
 
-  // --- load time -------------------------------------------------------------------------------------------------------------------
-  // Repacks one weight; the view may be dropped afterwards. Errors: kUnsupported (type or shape), kInvalid (size), kOutOfMemory.
+  // --- load time
+  // -------------------------------------------------------------------------------------------------------------------
+  // Repacks one weight; the view may be dropped afterwards. Errors: kUnsupported (type or shape), kInvalid
+  // (size), kOutOfMemory.
   virtual Result<Weight> prepare_weight(const TensorView& tensor, WeightUse use) = 0;
 
   // The bytes that reserve() would take, so that a caller can choose `kv.blocks` by what is free.
-  virtual int64_t reserve_bytes(const ModelShape& shape, const KvOptions& kv, const StepLimits& limits) const = 0;
+  virtual int64_t reserve_bytes(const ModelShape& shape, const KvOptions& kv,
+                                const StepLimits& limits) const = 0;
 
-  // Reserves and touches the KV pool and every buffer that a step within `limits` can need. REQUIRES: once, after all weights.
-  // Errors: kOutOfMemory with what was asked for and what is free, in bytes; kUnsupported.
+  // Reserves and touches the KV pool and every buffer that a step within `limits` can need. REQUIRES: once,
+  // after all weights. Errors: kOutOfMemory with what was asked for and what is free, in bytes; kUnsupported.
   virtual Result<void> reserve(const ModelShape& shape, const KvOptions& kv, const StepLimits& limits) = 0;
 
   virtual DevicePeaks measure_peaks() = 0;
 
-  // --- step time -------------------------------------------------------------------------------------------------------------------
-  // Starts a slot's token counts (for penalties) with its prompt; a token that sample() returns for the slot is counted at once.
+  // --- step time
+  // -------------------------------------------------------------------------------------------------------------------
+  // Starts a slot's token counts (for penalties) with its prompt; a token that sample() returns for the slot
+  // is counted at once.
   virtual void begin_sequence(int32_t slot, std::span<const TokenId> prompt) = 0;
   virtual void end_sequence(int32_t slot) = 0;
 
-  // REQUIRES: the batch fits the reserved limits; token ids, positions and blocks are in range (CHECKed: they are our own).
+  // REQUIRES: the batch fits the reserved limits; token ids, positions and blocks are in range (CHECKed: they
+  // are our own).
   virtual void forward(const Batch& batch, const Forward& forward) = 0;
   // Samples rows of the step last given to forward().
   virtual void sample(std::span<const SampleRow> rows) = 0;
   // Waits for the oldest step. Errors: kDeviceFault; the backend is then unusable.
   virtual Result<StepOutput> finish_step() = 0;
 
-  // --- operations, called by Forward only --------------------------------------------------------------------------------------------
+  // --- operations, called by Forward only
+  // --------------------------------------------------------------------------------------------
   virtual void embed(const Weight& table, Activation x) = 0;  // x[T, H] = table[tokens]
-  // q = rope(norm(x) Wq^T + bq); keys (rotated) and values of the T rows go to their places in `layer` of the KV pool.
+  // q = rope(norm(x) Wq^T + bq); keys (rotated) and values of the T rows go to their places in `layer` of the
+  // KV pool.
   virtual void norm_qkv_rope_store(Activation x, const AttentionWeights& w, int32_t layer, Activation q) = 0;
-  // Each row attends to positions 0 .. its own through its part's blocks, scores scaled by head_dim^-1/2. KV is split at fixed positions and
-  // merged in order: the sum depends on the context alone, never on the batch or the number of threads.
+  // Each row attends to positions 0 .. its own through its part's blocks, scores scaled by head_dim^-1/2. KV
+  // is split at fixed positions and merged in order: the sum depends on the context alone, never on the batch
+  // or the number of threads.
   virtual void paged_attention(Activation q, int32_t layer, Activation out) = 0;
   virtual void linear_residual(Activation in, const Weight& w, Activation x) = 0;  // x += in W^T
   // x += (silu(n Wgate^T) * (n Wup^T)) Wdown^T, where n = norm(x).
@@ -104,14 +117,17 @@ class Backend {
   // The R wanted rows: norm(x) Whead^T, [R, vocab] in float.
   virtual void logits(Activation x, const Weight& norm, const Weight& head) = 0;
 
-  // --- tests and tools only ------------------------------------------------------------------------------------------------------------
-  virtual Result<void> read_activation(Activation a, std::span<float> out) = 0;     // [T, width] of the last step
-  virtual Result<void> read_logits(int32_t logit_row, std::span<float> out) = 0;    // [vocab], before sampling changes
+  // --- tests and tools only
+  // ------------------------------------------------------------------------------------------------------------
+  virtual Result<void> read_activation(Activation a,
+                                       std::span<float> out) = 0;  // [T, width] of the last step
+  virtual Result<void> read_logits(int32_t logit_row,
+                                   std::span<float> out) = 0;  // [vocab], before sampling changes
 };
 
 struct CpuOptions {
-  int32_t threads = 0;        // 0: as many as the process may use
-  std::string isa = "auto";   // or "reference", "avx2", "avx512"
+  int32_t threads = 0;       // 0: as many as the process may use
+  std::string isa = "auto";  // or "reference", "avx2", "avx512"
 };
 
 // Errors: kUnsupported when the machine lacks the ISA that is asked for; names the ones that it has.

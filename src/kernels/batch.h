@@ -9,22 +9,24 @@
 
 namespace hussar {
 
-// Prompt tokens and generated tokens may take different arithmetic paths; the path depends on the role and on nothing else about the batch.
+// Prompt tokens and generated tokens may take different arithmetic paths; the path depends on the role and on
+// nothing else about the batch.
 enum class RowRole : uint8_t { kPrompt, kGenerated };
 
 // Consecutive rows of one sequence, at consecutive positions.
 struct BatchPart {
-  int32_t slot;                     // the sequence's slot, where the backend keeps its token counts
+  int32_t slot;  // the sequence's slot, where the backend keeps its token counts
   int32_t first_position;
   int32_t rows;
-  int32_t logit_rows;               // of its last rows: 0 for a prompt's middle chunk
+  int32_t logit_rows;  // of its last rows: 0 for a prompt's middle chunk
   RowRole role;
   std::span<const int32_t> blocks;  // KV blocks of positions 0 .. at least first_position + rows - 1
 };
 
-// T = the sum of the parts' rows, R = the sum of their logit_rows. Parts of generated rows come first, then prompts.
+// T = the sum of the parts' rows, R = the sum of their logit_rows. Parts of generated rows come first, then
+// prompts.
 struct Batch {
-  std::span<const TokenId> tokens;   // [T], in the order of the parts
+  std::span<const TokenId> tokens;  // [T], in the order of the parts
   std::span<const BatchPart> parts;
 };
 
@@ -43,17 +45,19 @@ struct SampleParams {
   float frequency_penalty = 0.0f;   // over generated tokens
 };
 
-// How one of the R rows is sampled. Its randomness comes from (seed, position) alone, so that the same seed gives the same text whatever
-// else runs. The order of changes: bias and mask, penalties, temperature, top_k, top_p, min_p.
+// How one of the R rows is sampled. Its randomness comes from (seed, position) alone, so that the same seed
+// gives the same text whatever else runs. The order of changes: bias and mask, penalties, temperature, top_k,
+// top_p, min_p.
 struct SampleRow {
-  int32_t logit_row = 0;                  // index among the R rows
+  int32_t logit_row = 0;  // index among the R rows
   int32_t slot = 0;
-  int32_t position = 0;                   // of the token being sampled
+  int32_t position = 0;  // of the token being sampled
   uint64_t seed = 0;
   SampleParams params;
-  const uint32_t* allow_mask = nullptr;   // [ceil(vocab / 32)], bit set = allowed; null: all
+  const uint32_t* allow_mask = nullptr;  // [ceil(vocab / 32)], bit set = allowed; null: all
   std::span<const TokenBias> bias;
-  int32_t logprobs_top = -1;              // -1: no log-probabilities; 0: the sampled token's; n: and those of the n likeliest
+  int32_t logprobs_top =
+      -1;  // -1: no log-probabilities; 0: the sampled token's; n: and those of the n likeliest
 };
 
 struct TokenLogprob {
@@ -62,9 +66,9 @@ struct TokenLogprob {
 };
 
 struct SampledToken {
-  TokenId token = -1;                      // -1: nothing was allowed by the mask
-  float logprob = 0.0f;                    // when logprobs_top >= 0
-  std::span<const TokenLogprob> top;       // the logprobs_top likeliest, highest first, ties to the lower id
+  TokenId token = -1;                 // -1: nothing was allowed by the mask
+  float logprob = 0.0f;               // when logprobs_top >= 0
+  std::span<const TokenLogprob> top;  // the logprobs_top likeliest, highest first, ties to the lower id
 };
 
 // Valid until the next forward().

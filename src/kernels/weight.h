@@ -11,19 +11,22 @@
 
 namespace hussar {
 
-// A stored matrix [rows, cols], row-major, or a vector (rows == 1). A linear operation computes y[rows] = W x[cols].
+// A stored matrix [rows, cols], row-major, or a vector (rows == 1). A linear operation computes y[rows] = W
+// x[cols].
 struct TensorView {
   std::string_view name;  // for error messages
   DType dtype;
   int64_t rows;
   int64_t cols;
-  std::span<const std::byte> bytes;  // REQUIRES: rows * cols / block_elements * block_bytes bytes, checked by prepare_weight
+  std::span<const std::byte>
+      bytes;  // REQUIRES: rows * cols / block_elements * block_bytes bytes, checked by prepare_weight
 };
 
 // What a weight is for; a set, so that a tied embedding is stored once.
 enum class WeightUse : uint8_t { kLinear = 1, kEmbedding = 2, kVector = 4, kLinearAndEmbedding = 3 };
 
-// A weight inside a backend. A plain handle: the backend owns the bytes. id < 0 means "there is none" (an absent bias).
+// A weight inside a backend. A plain handle: the backend owns the bytes. id < 0 means "there is none" (an
+// absent bias).
 struct Weight {
   int32_t id = -1;
   int64_t rows = 0;
@@ -54,10 +57,10 @@ enum class RopeStyle : uint8_t {
 
 struct RopeParams {
   RopeStyle style = RopeStyle::kHalves;
-  int32_t dims = 0;                        // rotated elements of each head, even, at most head_dim
-  double base = 10000.0;                   // theta
-  double linear_scale = 1.0;               // positions are divided by it
-  std::vector<float> frequency_divisors;   // [dims / 2] or empty: Llama 3's rope_freqs
+  int32_t dims = 0;                       // rotated elements of each head, even, at most head_dim
+  double base = 10000.0;                  // theta
+  double linear_scale = 1.0;              // positions are divided by it
+  std::vector<float> frequency_divisors;  // [dims / 2] or empty: Llama 3's rope_freqs
 };
 
 // Everything about a model that a backend must know before it can run a step.
@@ -65,7 +68,7 @@ struct ModelShape {
   int32_t layers = 0;
   int32_t hidden = 0;
   int32_t heads = 0;
-  int32_t kv_heads = 0;   // divides heads
+  int32_t kv_heads = 0;  // divides heads
   int32_t head_dim = 0;
   int32_t mlp_width = 0;
   int32_t vocab_size = 0;

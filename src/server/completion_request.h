@@ -10,7 +10,7 @@
 #include "base/json.h"
 #include "base/result.h"
 #include "base/types.h"
-#include "kernels/batch.h"
+#include "engine/request.h"
 #include "server/fields.h"
 
 namespace hussar {

@@ -16,13 +16,14 @@ namespace hussar {
 // What a template may cost. A template is a foreign program: it is bounded in everything.
 struct TemplateLimits {
   size_t source_bytes_max = 256 << 10;
-  int64_t steps_max = 2'000'000;         // expression and statement evaluations
+  int64_t steps_max = 2'000'000;  // expression and statement evaluations
   size_t output_bytes_max = 8 << 20;
-  int32_t depth_max = 64;                // nested expressions, macros, and values
-  size_t memory_bytes_max = 256 << 20;   // values alive at one time, the converted variables included
+  int32_t depth_max = 64;               // nested expressions, macros, and values
+  size_t memory_bytes_max = 256 << 20;  // values alive at one time, the converted variables included
 };
 
-// Text, and which bytes of it came from the caller's values and not from the template: in those no special token is recognised.
+// Text, and which bytes of it came from the caller's values and not from the template: in those no special
+// token is recognised.
 struct RenderedText {
   std::string text;
   std::vector<ByteRange> foreign;  // sorted, disjoint
@@ -38,13 +39,14 @@ class ChatTemplate {
   ChatTemplate& operator=(ChatTemplate&&) noexcept;
   ~ChatTemplate();
 
-  // `trusted` variables (bos_token, eos_token, add_generation_prompt) count as the template's own text, `foreign` ones (messages, tools) as
-  // the caller's; both are objects whose members become variables. One thing of the caller's is trusted: `role` of a member of `messages`
-  // when it is one of system, developer, user, assistant, tool, function, because some templates build a token like <|user|> of it.
-  // `now` feeds strftime_now, in local time. Thread-safe.
-  // Errors: kInvalid (raise_exception's text as it is; a type error with its line), kUnsupported (a method or attribute, by name),
-  // kTooLarge (steps, output, depth, memory).
-  Result<RenderedText> render(const Json& trusted, const Json& foreign, std::time_t now = std::time(nullptr)) const;
+  // `trusted` variables (bos_token, eos_token, add_generation_prompt) count as the template's own text,
+  // `foreign` ones (messages, tools) as the caller's; both are objects whose members become variables. One
+  // thing of the caller's is trusted: `role` of a member of `messages` when it is one of system, developer,
+  // user, assistant, tool, function, because some templates build a token like <|user|> of it. `now` feeds
+  // strftime_now, in local time. Thread-safe. Errors: kInvalid (raise_exception's text as it is; a type error
+  // with its line), kUnsupported (a method or attribute, by name), kTooLarge (steps, output, depth, memory).
+  Result<RenderedText> render(const Json& trusted, const Json& foreign,
+                              std::time_t now = std::time(nullptr)) const;
 
  private:
   struct Impl;

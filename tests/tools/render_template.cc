@@ -1,4 +1,5 @@
-// Renders one template for each line of standard input, {"template", "trusted", "foreign", "now", "limits"}, and answers with one line:
+// Renders one template for each line of standard input, {"template", "trusted", "foreign", "now", "limits"},
+// and answers with one line:
 // {"text", "foreign": [[begin, end], ...]} or {"error", "code"}.
 #include <ctime>
 #include <iostream>
@@ -41,7 +42,8 @@ Result<RenderedText> render(const Json& request) {
   const Json* source = request.find("template");
   const Json* trusted = request.find("trusted");
   const Json* foreign = request.find("foreign");
-  if (source == nullptr || source->as_string() == nullptr) return Error{ErrorCode::kInvalid, "no template", ""};
+  if (source == nullptr || source->as_string() == nullptr)
+    return Error{ErrorCode::kInvalid, "no template", ""};
   hussar::TemplateLimits limits;
   if (const Json* given = request.find("limits")) {
     limits.steps_max = integer(*given, "steps_max", limits.steps_max);
@@ -70,7 +72,8 @@ Json answer(const Result<RenderedText>& rendered) {
 int main() {
   for (std::string line; std::getline(std::cin, line);) {
     const auto request = hussar::parse_json(line, {.bytes_max = 64 << 20, .depth_max = 200});
-    const Json reply = request.ok() ? answer(render(*request)) : answer(Result<RenderedText>(request.error()));
+    const Json reply =
+        request.ok() ? answer(render(*request)) : answer(Result<RenderedText>(request.error()));
     std::cout << hussar::write_json(reply) << std::endl;
   }
   return 0;
