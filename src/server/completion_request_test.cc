@@ -1,0 +1,305 @@
+#include "server/completion_request.h"
+
+#include <gtest/gtest.h>
+
+namespace hussar {
+namespace {
+
+class CompletionRequestTest : public ::testing::Test {
+ protected:
+  Result<CompletionRequest> read(Endpoint endpoint, const std::string& body) {
+    const auto json = parse_json(body, {});
+    EXPECT_TRUE(json.ok()) << body;
+    return read_completion_request(endpoint, *json, {options_, "m", 1000});
+  }
+  Result<CompletionRequest> chat(const std::string& members) {
+    return read(Endpoint::kChat, R"({"messages":[{"role":"user","content":"x"}])" + and_members(members));
+  }
+  Result<CompletionRequest> completion(const std::string& members) {
+    return read(Endpoint::kCompletions, R"({"prompt":"x")" + and_members(members));
+  }
+  static std::string and_members(const std::string& members) {
+    return (members.empty() ? "" : ",") + members + "}";
+  }
+  ServerOptions options_;
+};
+
+TEST_F(CompletionRequestTest, Defaults) {
+  const auto request = completion("");
+  ASSERT_TRUE(request.ok());
+  EXPECT_EQ(*request->prompt_text, "x");
+  EXPECT_EQ(request->temperature, 1.0);
+  EXPECT_EQ(request->top_p, 1.0);
+  EXPECT_EQ(request->repetition_penalty, 1.0);
+  EXPECT_EQ(request->logprobs_top, -1);
+  EXPECT_FALSE(request->tokens_max || request->seed || request->stream || request->ignore_eos);
+}
+
+TEST_F(CompletionRequestTest, ReadsEveryHonouredField) {
+  const auto request = completion(
+      R"("model":"m","max_tokens":5,"max_new_tokens":5,"temperature":0.7,"top_p":0.9,"top_k":40,"min_p":0.05,)"
+      R"("repetition_penalty":1.1,"presence_penalty":-1,"frequency_penalty":2,"logit_bias":{"7":-100,"9":1.5},"seed":-3,)"
+      R"("stop":["a","b"],"stop_token_ids":[3,4],"ignore_eos":true,"min_tokens":2,"logprobs":3,"stream":true,)"
+      R"("stream_options":{"include_usage":true},"cache_salt":"s")");
+  ASSERT_TRUE(request.ok()) << request.error().message;
+  EXPECT_EQ(request->tokens_max, 5);
+  EXPECT_EQ(request->temperature, 0.7);
+  EXPECT_EQ(request->top_p, 0.9);
+  EXPECT_EQ(request->top_k, 40);
+  EXPECT_EQ(request->min_p, 0.05);
+  EXPECT_EQ(request->repetition_penalty, 1.1);
+  EXPECT_EQ(request->presence_penalty, -1);
+  EXPECT_EQ(request->frequency_penalty, 2);
+  ASSERT_EQ(request->bias.size(), 2u);
+  EXPECT_EQ(request->bias[0].token, 7);
+  EXPECT_EQ(request->bias[0].bias, -100.0f);
+  EXPECT_EQ(request->seed, -3);
+  EXPECT_EQ(request->stop, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(request->stop_ids, (std::vector<TokenId>{3, 4}));
+  EXPECT_TRUE(request->ignore_eos && request->stream && request->include_usage);
+  EXPECT_EQ(request->tokens_min, 2);
+  EXPECT_EQ(request->logprobs_top, 3);
+  EXPECT_EQ(request->cache_salt, "s");
+}
+
+TEST_F(CompletionRequestTest, ReadsPromptsInAllTheirForms) {
+  EXPECT_EQ(*read(Endpoint::kCompletions, R"({"prompt":["x"]})")->prompt_text, "x");
+  const std::vector<TokenId> ids{1, 2, 999};
+  EXPECT_EQ(read(Endpoint::kCompletions, R"({"prompt":[1,2,999]})")->prompt_tokens, ids);
+  EXPECT_EQ(read(Endpoint::kCompletions, R"({"prompt":[[1,2,999]]})")->prompt_tokens, ids);
+}
+
+TEST_F(CompletionRequestTest, ReadsMessages) {
+  const auto request = read(Endpoint::kChat,
+                            R"({"messages":[{"role":"developer","content":"be brief"},
+                                            {"role":"user","content":[{"type":"text","text":"a"},{"type":"text","text":"b"}],"name":"eve"},
+                                            {"role":"assistant","content":null,"refusal":null,"tool_calls":[]},
+                                            {"role":"user","content":""}],
+                                "max_completion_tokens":9,"logprobs":true,"top_logprobs":2})");
+  ASSERT_TRUE(request.ok()) << request.error().message;
+  EXPECT_EQ(
+      write_json(request->messages),
+      R"([{"role":"system","content":"be brief"},{"role":"user","content":"ab"},{"role":"assistant","content":""},)"
+      R"({"role":"user","content":""}])");
+  EXPECT_EQ(request->tokens_max, 9);
+  EXPECT_EQ(request->logprobs_top, 2);
+}
+
+TEST_F(CompletionRequestTest, NeutralAndHarmlessValuesCountAsAbsent) {
+  for (const char* members : {R"("n":1)",
+                              R"("n":1.0)",
+                              R"("n":null)",
+                              R"("best_of":1)",
+                              R"("use_beam_search":false)",
+                              R"("echo":false)",
+                              R"("suffix":"")",
+                              R"("suffix":null)",
+                              R"("response_format":{"type":"text"})",
+                              R"("user":"me")",
+                              R"("metadata":{"a":"b"})",
+                              R"("store":true)",
+                              R"("service_tier":"auto")",
+                              R"("temperature":null)",
+                              R"("stop":null)",
+                              R"("stop":[])",
+                              R"("logit_bias":{})",
+                              R"("max_tokens":null,"max_new_tokens":4)",
+                              R"("logprobs":null)",
+                              R"("stream_options":null)",
+                              R"("skip_special_tokens":true)",
+                              R"("top_k":-1)",
+                              R"("seed":null)",
+                              R"("max_tokens":16.0)"}) {
+    const auto request = completion(members);
+    EXPECT_TRUE(request.ok()) << members << ": " << (request.ok() ? "" : request.error().message);
+  }
+  for (const char* members :
+       {R"("tools":[])", R"("tools":null,"tool_choice":"none")", R"("parallel_tool_calls":true)",
+        R"("modalities":["text"])", R"("logprobs":false,"top_logprobs":0)", R"("logprobs":false)",
+        R"("chat_template_kwargs":{})", R"("functions":[])"}) {
+    const auto request = chat(members);
+    EXPECT_TRUE(request.ok()) << members << ": " << (request.ok() ? "" : request.error().message);
+  }
+}
+
+struct BadCase {
+  const char* members;
+  const char* field;
+  ErrorCode code = ErrorCode::kInvalid;
+};
+
+TEST_F(CompletionRequestTest, RefusesByName) {
+  constexpr ErrorCode kUnsupported = ErrorCode::kUnsupported;
+  const BadCase shared[] = {
+      {R"("frobnicate":1)", "frobnicate", kUnsupported},
+      {R"("Temperature":1)", "Temperature", kUnsupported},
+      {R"("model":"other")", "model", ErrorCode::kNotFound},
+      {R"("model":7)", "model"},
+      {R"("max_tokens":0)", "max_tokens"},
+      {R"("max_tokens":-5)", "max_tokens"},
+      {R"("max_tokens":1e30)", "max_tokens"},
+      {R"("max_tokens":1.5)", "max_tokens"},
+      {R"("max_tokens":"5")", "max_tokens"},
+      {R"("max_tokens":true)", "max_tokens"},
+      {R"("max_tokens":9223372036854775808)", "max_tokens"},
+      {R"("max_tokens":4,"max_new_tokens":5)", "max_new_tokens"},
+      {R"("max_tokens":4,"max_completion_tokens":5)", "max_completion_tokens"},
+      {R"("temperature":-0.1)", "temperature"},
+      {R"("temperature":2.1)", "temperature"},
+      {R"("temperature":1e300)", "temperature"},
+      {R"("temperature":"hot")", "temperature"},
+      {R"("temperature":[])", "temperature"},
+      {R"("top_p":1.01)", "top_p"},
+      {R"("top_p":-1)", "top_p"},
+      {R"("top_k":-2)", "top_k"},
+      {R"("top_k":0.5)", "top_k"},
+      {R"("min_p":2)", "min_p"},
+      {R"("repetition_penalty":0)", "repetition_penalty"},
+      {R"("repetition_penalty":-1)", "repetition_penalty"},
+      {R"("presence_penalty":2.5)", "presence_penalty"},
+      {R"("frequency_penalty":-2.5)", "frequency_penalty"},
+      {R"("logit_bias":[1])", "logit_bias"},
+      {R"("logit_bias":{"x":1})", "logit_bias.x"},
+      {R"("logit_bias":{"1000":1})", "logit_bias.1000"},
+      {R"("logit_bias":{"-1":1})", "logit_bias.-1"},
+      {R"("logit_bias":{"1":101})", "logit_bias.1"},
+      {R"("logit_bias":{"1":"a"})", "logit_bias.1"},
+      {R"("seed":1e19)", "seed"},
+      {R"("seed":"s")", "seed"},
+      {R"("stop":5)", "stop"},
+      {R"("stop":"")", "stop"},
+      {R"("stop":["a",""])", "stop[1]"},
+      {R"("stop":["a",1])", "stop[1]"},
+      {R"("stop":["1","2","3","4","5","6","7","8","9","10","11","12","13","14","15","16","17"])", "stop"},
+      {R"("stop_token_ids":7)", "stop_token_ids"},
+      {R"("stop_token_ids":[1000])", "stop_token_ids[0]"},
+      {R"("stop_token_ids":[1,-1])", "stop_token_ids[1]"},
+      {R"("ignore_eos":1)", "ignore_eos"},
+      {R"("min_tokens":-1)", "min_tokens"},
+      {R"("min_tokens":10,"max_tokens":5)", "min_tokens"},
+      {R"("stream":"yes")", "stream"},
+      {R"("stream_options":{"include_usage":true})", "stream_options"},
+      {R"("stream":true,"stream_options":{"x":1})", "stream_options.x", kUnsupported},
+      {R"("stream":true,"stream_options":[])", "stream_options"},
+      {R"("n":2)", "n", kUnsupported},
+      {R"("n":"1")", "n", kUnsupported},
+      {R"("best_of":3)", "best_of", kUnsupported},
+      {R"("use_beam_search":true)", "use_beam_search", kUnsupported},
+      {R"("response_format":{"type":"json_object"})", "response_format", kUnsupported},
+      {R"("guided_json":{})", "guided_json", kUnsupported},
+      {R"("echo":true)", "echo", kUnsupported},
+      {R"("cache_salt":5)", "cache_salt"},
+  };
+  for (const BadCase& bad : shared) {
+    for (const bool is_chat : {false, true}) {
+      const auto request = is_chat ? chat(bad.members) : completion(bad.members);
+      ASSERT_FALSE(request.ok()) << bad.members;
+      EXPECT_EQ(request.error().field, bad.field) << bad.members;
+      EXPECT_EQ(request.error().code, bad.code) << bad.members;
+      const std::string last_word =
+          std::string(bad.field).substr(std::string(bad.field).find_last_of('.') + 1);
+      EXPECT_NE(request.error().message.find(last_word), std::string::npos) << request.error().message;
+    }
+  }
+}
+
+TEST_F(CompletionRequestTest, RefusesWhatOneEndpointAloneCanGetWrong) {
+  constexpr ErrorCode kUnsupported = ErrorCode::kUnsupported;
+  const BadCase completions[] = {
+      {R"({})", "prompt"},
+      {R"({"prompt":null})", "prompt"},
+      {R"({"prompt":7})", "prompt"},
+      {R"({"prompt":[]})", "prompt"},
+      {R"({"prompt":[[]]})", "prompt"},
+      {R"({"prompt":["a","b"]})", "prompt", kUnsupported},
+      {R"({"prompt":[1,"a"]})", "prompt[1]"},
+      {R"({"prompt":[1,1000]})", "prompt[1]"},
+      {R"({"prompt":[-1]})", "prompt[0]"},
+      {R"({"prompt":[1.5]})", "prompt[0]"},
+      {R"({"prompt":[[1,2000]]})", "prompt[0][1]"},
+      {R"({"prompt":{}})", "prompt"},
+      {R"({"prompt":"x","logprobs":21})", "logprobs"},
+      {R"({"prompt":"x","logprobs":true})", "logprobs"},
+      {R"({"prompt":"x","suffix":"y"})", "suffix", kUnsupported},
+      {R"({"prompt":"x","messages":[]})", "messages", kUnsupported},
+      {R"({"prompt":"x","top_logprobs":1})", "top_logprobs", kUnsupported},
+      {R"([])", ""},
+      {R"("text")", ""},
+      {R"(7)", ""},
+  };
+  for (const BadCase& bad : completions) {
+    const auto request = read(Endpoint::kCompletions, bad.members);
+    ASSERT_FALSE(request.ok()) << bad.members;
+    EXPECT_EQ(request.error().field, bad.field) << bad.members;
+    EXPECT_EQ(request.error().code, bad.code) << bad.members;
+  }
+  const BadCase chats[] = {
+      {R"({})", "messages"},
+      {R"({"messages":[]})", "messages"},
+      {R"({"messages":"hi"})", "messages"},
+      {R"({"messages":["hi"]})", "messages[0]"},
+      {R"({"messages":[{"content":"x"}]})", "messages[0].role"},
+      {R"({"messages":[{"role":"user"}]})", "messages[0].content"},
+      {R"({"messages":[{"role":"user","content":5}]})", "messages[0].content"},
+      {R"({"messages":[{"role":"king","content":"x"}]})", "messages[0].role"},
+      {R"({"messages":[{"role":5,"content":"x"}]})", "messages[0].role"},
+      {R"({"messages":[{"role":"tool","content":"x"}]})", "messages[0].role", kUnsupported},
+      {R"({"messages":[{"role":"user","content":"x","mood":1}]})", "messages[0].mood", kUnsupported},
+      {R"({"messages":[{"role":"user","content":[{"type":"image_url","image_url":{}}]}]})",
+       "messages[0].content[0]", kUnsupported},
+      {R"({"messages":[{"role":"user","content":["x"]}]})", "messages[0].content[0]"},
+      {R"({"messages":[{"role":"user","content":[{"type":"text"}]}]})", "messages[0].content[0].text"},
+      {R"({"messages":[{"role":"user","content":"x"}],"logprobs":3})", "logprobs"},
+      {R"({"messages":[{"role":"user","content":"x"}],"top_logprobs":3})", "top_logprobs"},
+      {R"({"messages":[{"role":"user","content":"x"}],"logprobs":true,"top_logprobs":21})", "top_logprobs"},
+      {R"({"messages":[{"role":"user","content":"x"}],"tools":[{"type":"function"}]})", "tools",
+       kUnsupported},
+      {R"({"messages":[{"role":"user","content":"x"}],"tool_choice":"required"})", "tool_choice",
+       kUnsupported},
+      {R"({"messages":[{"role":"user","content":"x"}],"prompt":"y"})", "prompt", kUnsupported},
+  };
+  for (const BadCase& bad : chats) {
+    const auto request = read(Endpoint::kChat, bad.members);
+    ASSERT_FALSE(request.ok()) << bad.members;
+    EXPECT_EQ(request.error().field, bad.field) << bad.members;
+    EXPECT_EQ(request.error().code, bad.code) << bad.members;
+  }
+}
+
+TEST_F(CompletionRequestTest, WarnModeNamesWhatItIgnores) {
+  options_.unknown_fields = UnknownFields::kWarn;
+  const auto request = read(
+      Endpoint::kChat,
+      R"({"messages":[{"role":"user","content":"x","mood":1}],"frobnicate":1,"stream":true,"stream_options":{"y":2}})");
+  ASSERT_TRUE(request.ok()) << request.error().message;
+  EXPECT_EQ(request->ignored_fields,
+            (std::vector<std::string>{"messages[0].mood", "frobnicate", "stream_options.y"}));
+  EXPECT_FALSE(completion(R"("n":2)").ok()) << "what is known and can't be done is refused all the same";
+}
+
+TEST(FieldsTest, IgnoredFieldsCanNotForgeAHeader) {
+  std::vector<HttpHeader> headers;
+  add_ignored_fields_header({"a\r\nb", "c,d", std::string(5000, 'x')}, &headers);
+  ASSERT_EQ(headers.size(), 1u);
+  EXPECT_TRUE(headers[0].value.starts_with("a??b, c?d, xxx"));
+  EXPECT_LE(headers[0].value.size(), 2003u);
+  headers.clear();
+  add_ignored_fields_header({}, &headers);
+  EXPECT_TRUE(headers.empty());
+}
+
+TEST(FieldsTest, JsonEqual) {
+  const auto equal = [](const char* a, const char* b) {
+    return json_equal(*parse_json(a, {}), *parse_json(b, {}));
+  };
+  EXPECT_TRUE(equal("1", "1.0"));
+  EXPECT_TRUE(equal(R"({"a":[1,"x"],"b":null})", R"({"b":null,"a":[1,"x"]})"));
+  EXPECT_FALSE(equal("1", "true"));
+  EXPECT_FALSE(equal("[1]", "[1,1]"));
+  EXPECT_FALSE(equal(R"({"a":1})", R"({"b":1})"));
+  EXPECT_FALSE(equal(R"({"a":1})", R"({})"));
+  EXPECT_FALSE(equal(R"("a")", R"("b")"));
+}
+
+}  // namespace
+}  // namespace hussar
