@@ -60,7 +60,6 @@ void PagedAttention::carve(Carver& carver) {
   for (Scratch& scratch : scratch_) {
     scratch.queries = carver.take<float>(int64_t{queries_max_} * head_dim_);
     scratch.scores = carver.take<float>(int64_t{queries_max_} * kSplitTokens);
-    scratch.block = carver.take<float>(int64_t{kKvBlockTokens} * width_);
     scratch.visible = carver.take<int32_t>(queries_max_);
     scratch.running = take_partial();
     scratch.later = take_partial();
@@ -176,7 +175,6 @@ int32_t PagedAttention::attend(const KvPool& pool, int32_t layer, const Tile& ti
                          .head_dim = head_dim_,
                          .type = pool.type(),
                          .scores = scratch.scores,
-                         .block = scratch.block,
                          .sums = out.sums + int64_t{first} * width_,
                          .maxima = out.maxima + first,
                          .totals = out.totals + first});

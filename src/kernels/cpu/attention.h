@@ -61,7 +61,6 @@ class PagedAttention {
   struct Scratch {
     float* queries;
     float* scores;
-    float* block;
     int32_t* visible;
     Partial running;
     Partial later;

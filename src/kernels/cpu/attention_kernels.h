@@ -17,8 +17,8 @@ enum class HalfType : uint8_t { kF16, kBF16 };  // the pool's element, backend.h
 inline constexpr int32_t kKvBlockTokens = 32;
 inline constexpr int32_t kSplitTokens = 256;
 inline constexpr int32_t kSplitBlocks = kSplitTokens / kKvBlockTokens;
-// Query vectors of a tile at most, unless the heads that share a KV head are more: enough to pay for
-// converting a block of keys to floats, few enough that their scores stay in the L1 cache.
+// Query vectors of a tile at most, unless the heads that share a KV head are more: enough that keys and
+// values are read from memory seldom, few enough that their scores stay in the L1 cache.
 inline constexpr int32_t kTileQueries = 24;
 
 // Values are stored in rows padded with zeros to whole vectors of every ISA.
@@ -35,7 +35,6 @@ struct AttentionTile {
   int32_t head_dim;
   HalfType type;
   float* scores;  // scratch [count, 256]
-  float* block;   // scratch [32 * W]
   float* sums;    // out [count, W]: weights times values, not yet divided
   float* maxima;  // out [count]: the highest score
   float* totals;  // out [count]: the sum of weights exp(score - maximum)

@@ -6,79 +6,77 @@ namespace hussar::cpu::avx512 {
 namespace {
 
 constexpr int32_t kWidth = 16;
-// Query vectors that share a loaded vector of keys or values: 6 x 2 sums hide the latency of the
-// multiply-add.
-constexpr int32_t kQueries = 6;
+// Query vectors that share a loaded vector of keys or values, 2 vectors of sums for each: 16 of the 32
+// registers. Groups of 4 and more hide the latency of the multiply-add.
+constexpr int32_t kQueries = 8;
 
 struct F16 {
-  using Stored = uint16_t;
   static __m512 load(const uint16_t* p) {
     return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
   }
 };
 
 struct Bf16 {
-  using Stored = uint16_t;
   static __m512 load(const uint16_t* p) {
     const __m512i wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
     return _mm512_castsi512_ps(_mm512_slli_epi32(wide, 16));
   }
 };
 
-struct F32 {
-  using Stored = float;
-  static __m512 load(const float* p) { return _mm512_loadu_ps(p); }
-};
+// The blocks of a context lie anywhere, so the hardware doesn't foresee which memory comes next: each line of
+// the next block is asked for while the same line of this one is used.
+inline void prefetch(const uint16_t* memory) {
+  _mm_prefetch(reinterpret_cast<const char*>(memory), _MM_HINT_T0);
+}
+
+// sums[q][v] += factors[q * stride] * vectors[16 v].
+template <int Q, int V, typename Load>
+inline void multiply_add(const float* factors, int64_t stride, const uint16_t* vectors,
+                         __m512 (&sums)[Q][V]) {
+  __m512 vector[V];
+#pragma GCC unroll 2
+  for (int v = 0; v < V; v++) vector[v] = Load::load(vectors + v * kWidth);
+#pragma GCC unroll 8
+  for (int q = 0; q < Q; q++) {
+    const __m512 factor = _mm512_set1_ps(factors[q * stride]);
+#pragma GCC unroll 2
+    for (int v = 0; v < V; v++) sums[q][v] = _mm512_fmadd_ps(factor, vector[v], sums[q][v]);
+  }
+}
 
 // Scores of Q queries against the 32 positions of a block.
 template <int Q, typename Load>
-void score_block(const float* queries, const typename Load::Stored* keys, int32_t head_dim, float* scores) {
+void score_block(const float* queries, const uint16_t* keys, const uint16_t* next, int32_t head_dim,
+                 float* scores) {
   __m512 sums[Q][2];
-#pragma GCC unroll 6
-  for (int q = 0; q < Q; q++) {
-#pragma GCC unroll 2
-    for (int v = 0; v < 2; v++) sums[q][v] = _mm512_setzero_ps();
-  }
+#pragma GCC unroll 8
+  for (int q = 0; q < Q; q++) sums[q][0] = sums[q][1] = _mm512_setzero_ps();
   for (int32_t h = 0; h < head_dim; h++) {
-    __m512 query[Q];
-#pragma GCC unroll 6
-    for (int q = 0; q < Q; q++) query[q] = _mm512_set1_ps(queries[int64_t{q} * head_dim + h]);
-#pragma GCC unroll 2
-    for (int v = 0; v < 2; v++) {
-      const __m512 key = Load::load(keys + int64_t{h} * kKvBlockTokens + v * kWidth);
-#pragma GCC unroll 6
-      for (int q = 0; q < Q; q++) sums[q][v] = _mm512_fmadd_ps(query[q], key, sums[q][v]);
-    }
+    prefetch(next + int64_t{h} * kKvBlockTokens);
+    multiply_add<Q, 2, Load>(queries + h, head_dim, keys + int64_t{h} * kKvBlockTokens, sums);
   }
-#pragma GCC unroll 6
+#pragma GCC unroll 8
   for (int q = 0; q < Q; q++) {
-#pragma GCC unroll 2
-    for (int v = 0; v < 2; v++) _mm512_storeu_ps(scores + q * kSplitTokens + v * kWidth, sums[q][v]);
+    _mm512_storeu_ps(scores + q * kSplitTokens, sums[q][0]);
+    _mm512_storeu_ps(scores + q * kSplitTokens + kWidth, sums[q][1]);
   }
 }
 
 // Adds the weighted values of positions [begin, end) of a block to V vectors of each of Q queries' sums.
 template <int Q, int V, typename Load>
-void add_values(const float* weights, const typename Load::Stored* values, int32_t width, int32_t begin,
-                int32_t end, float* out) {
+void add_vectors(const float* weights, const uint16_t* values, const uint16_t* next, int32_t width,
+                 int32_t begin, int32_t end, float* out) {
   __m512 sums[Q][V];
-#pragma GCC unroll 6
+#pragma GCC unroll 8
   for (int q = 0; q < Q; q++) {
 #pragma GCC unroll 2
     for (int v = 0; v < V; v++) sums[q][v] = _mm512_loadu_ps(out + int64_t{q} * width + v * kWidth);
   }
   for (int32_t t = begin; t < end; t++) {
-    __m512 weight[Q];
-#pragma GCC unroll 6
-    for (int q = 0; q < Q; q++) weight[q] = _mm512_set1_ps(weights[q * kSplitTokens + t]);
-#pragma GCC unroll 2
-    for (int v = 0; v < V; v++) {
-      const __m512 value = Load::load(values + int64_t{t} * width + v * kWidth);
-#pragma GCC unroll 6
-      for (int q = 0; q < Q; q++) sums[q][v] = _mm512_fmadd_ps(weight[q], value, sums[q][v]);
-    }
+    prefetch(next + int64_t{t} * width);
+    multiply_add<Q, V, Load>(weights + t, kSplitTokens, values + int64_t{t} * width, sums);
   }
-#pragma GCC unroll 6
+#pragma GCC unroll 8
   for (int q = 0; q < Q; q++) {
 #pragma GCC unroll 2
     for (int v = 0; v < V; v++) _mm512_storeu_ps(out + int64_t{q} * width + v * kWidth, sums[q][v]);
@@ -86,39 +84,53 @@ void add_values(const float* weights, const typename Load::Stored* values, int32
 }
 
 template <int Q, typename Load>
-void add_block(const float* weights, const typename Load::Stored* values, int32_t width, int32_t begin,
-               int32_t end, float* out) {
+void add_block(const float* weights, const uint16_t* values, const uint16_t* next, int32_t width,
+               int32_t begin, int32_t end, float* out) {
   int32_t w = 0;
   for (; w + 2 * kWidth <= width; w += 2 * kWidth) {
-    add_values<Q, 2, Load>(weights, values + w, width, begin, end, out + w);
+    add_vectors<Q, 2, Load>(weights, values + w, next + w, width, begin, end, out + w);
   }
-  if (w < width) add_values<Q, 1, Load>(weights, values + w, width, begin, end, out + w);
+  if (w < width) add_vectors<Q, 1, Load>(weights, values + w, next + w, width, begin, end, out + w);
+}
+
+// The queries are handled in groups of nearly equal size, at most kQueries. Returns where the group that
+// starts at `query` ends.
+inline int32_t group_end(int32_t query, int32_t count) {
+  const int32_t groups = (count - query + kQueries - 1) / kQueries;
+  return query + (count - query + groups - 1) / groups;
 }
 
 // All queries against one block; a query scores positions behind its own too, which are ignored afterwards.
 template <typename Load>
-void score_queries(const AttentionTile& tile, const typename Load::Stored* keys, int32_t block) {
-  for (int32_t query = 0; query < tile.count; query += kQueries) {
+void score_queries(const AttentionTile& tile, const uint16_t* keys, const uint16_t* next, int32_t block) {
+  for (int32_t query = 0, end = 0; query < tile.count; query = end) {
+    end = group_end(query, tile.count);
     const float* queries = tile.queries + int64_t{query} * tile.head_dim;
     float* scores = tile.scores + int64_t{query} * kSplitTokens + block * kKvBlockTokens;
-    switch (tile.count - query) {
+    switch (end - query) {
       case 1:
-        score_block<1, Load>(queries, keys, tile.head_dim, scores);
+        score_block<1, Load>(queries, keys, next, tile.head_dim, scores);
         break;
       case 2:
-        score_block<2, Load>(queries, keys, tile.head_dim, scores);
+        score_block<2, Load>(queries, keys, next, tile.head_dim, scores);
         break;
       case 3:
-        score_block<3, Load>(queries, keys, tile.head_dim, scores);
+        score_block<3, Load>(queries, keys, next, tile.head_dim, scores);
         break;
       case 4:
-        score_block<4, Load>(queries, keys, tile.head_dim, scores);
+        score_block<4, Load>(queries, keys, next, tile.head_dim, scores);
         break;
       case 5:
-        score_block<5, Load>(queries, keys, tile.head_dim, scores);
+        score_block<5, Load>(queries, keys, next, tile.head_dim, scores);
+        break;
+      case 6:
+        score_block<6, Load>(queries, keys, next, tile.head_dim, scores);
+        break;
+      case 7:
+        score_block<7, Load>(queries, keys, next, tile.head_dim, scores);
         break;
       default:
-        score_block<6, Load>(queries, keys, tile.head_dim, scores);
+        score_block<8, Load>(queries, keys, next, tile.head_dim, scores);
         break;
     }
   }
@@ -133,40 +145,49 @@ inline int32_t visible_in(const AttentionTile& tile, int32_t query, int32_t bloc
 // What the first query of a group sees, all of it see; the rest of each is added alone. A position that a
 // query doesn't see is never multiplied by zero: it may hold an infinity.
 template <int Q, typename Load>
-void add_group(const AttentionTile& tile, const typename Load::Stored* values, int32_t block, int32_t query) {
+void add_group(const AttentionTile& tile, const uint16_t* values, const uint16_t* next, int32_t block,
+               int32_t query) {
   const int32_t width = value_width(tile.head_dim);
   const float* weights = tile.scores + int64_t{query} * kSplitTokens + block * kKvBlockTokens;
   float* sums = tile.sums + int64_t{query} * width;
   const int32_t common = visible_in(tile, query, block);
-  if (common > 0) add_block<Q, Load>(weights, values, width, 0, common, sums);
+  if (common > 0) add_block<Q, Load>(weights, values, next, width, 0, common, sums);
   for (int q = 1; q < Q; q++) {
     const int32_t end = visible_in(tile, query + q, block);
     if (end > common)
-      add_block<1, Load>(weights + q * kSplitTokens, values, width, common, end, sums + int64_t{q} * width);
+      add_block<1, Load>(weights + q * kSplitTokens, values, next, width, common, end,
+                         sums + int64_t{q} * width);
   }
 }
 
 template <typename Load>
-void add_queries(const AttentionTile& tile, const typename Load::Stored* values, int32_t block) {
-  for (int32_t query = 0; query < tile.count; query += kQueries) {
-    switch (tile.count - query) {
+void add_queries(const AttentionTile& tile, const uint16_t* values, const uint16_t* next, int32_t block) {
+  for (int32_t query = 0, end = 0; query < tile.count; query = end) {
+    end = group_end(query, tile.count);
+    switch (end - query) {
       case 1:
-        add_group<1, Load>(tile, values, block, query);
+        add_group<1, Load>(tile, values, next, block, query);
         break;
       case 2:
-        add_group<2, Load>(tile, values, block, query);
+        add_group<2, Load>(tile, values, next, block, query);
         break;
       case 3:
-        add_group<3, Load>(tile, values, block, query);
+        add_group<3, Load>(tile, values, next, block, query);
         break;
       case 4:
-        add_group<4, Load>(tile, values, block, query);
+        add_group<4, Load>(tile, values, next, block, query);
         break;
       case 5:
-        add_group<5, Load>(tile, values, block, query);
+        add_group<5, Load>(tile, values, next, block, query);
+        break;
+      case 6:
+        add_group<6, Load>(tile, values, next, block, query);
+        break;
+      case 7:
+        add_group<7, Load>(tile, values, next, block, query);
         break;
       default:
-        add_group<6, Load>(tile, values, block, query);
+        add_group<8, Load>(tile, values, next, block, query);
         break;
     }
   }
@@ -193,33 +214,19 @@ void weigh(const AttentionTile& tile, int32_t query) {
 }
 
 template <typename Load>
-void convert_block(const uint16_t* stored, int64_t count, float* out) {
-  for (int64_t i = 0; i < count; i += kWidth) _mm512_storeu_ps(out + i, Load::load(stored + i));
-}
-
-template <typename Load>
 void attend(const AttentionTile& tile) {
   const int32_t width = value_width(tile.head_dim);
   const int32_t blocks = (tile.visible[tile.count - 1] + kKvBlockTokens - 1) / kKvBlockTokens;
-  const bool convert = tile.count > kQueries;  // else each number is converted once anyway
   for (int32_t b = 0; b < blocks; b++) {
-    if (convert) {
-      convert_block<Load>(tile.keys[b], int64_t{tile.head_dim} * kKvBlockTokens, tile.block);
-      score_queries<F32>(tile, tile.block, b);
-    } else {
-      score_queries<Load>(tile, tile.keys[b], b);
-    }
+    const uint16_t* next = b + 1 < blocks ? tile.keys[b + 1] : tile.values[0];
+    score_queries<Load>(tile, tile.keys[b], next, b);
   }
   for (int32_t query = 0; query < tile.count; query++) weigh(tile, query);
   for (int64_t i = 0; i < int64_t{tile.count} * width; i += kWidth)
     _mm512_storeu_ps(tile.sums + i, _mm512_setzero_ps());
   for (int32_t b = 0; b < blocks; b++) {
-    if (convert) {
-      convert_block<Load>(tile.values[b], int64_t{width} * kKvBlockTokens, tile.block);
-      add_queries<F32>(tile, tile.block, b);
-    } else {
-      add_queries<Load>(tile, tile.values[b], b);
-    }
+    const uint16_t* next = tile.values[b + 1 < blocks ? b + 1 : b];
+    add_queries<Load>(tile, tile.values[b], next, b);
   }
 }
 
