@@ -84,6 +84,11 @@ if(HUSSAR_TESTS)
   hussar_test_tool(encode_lines base weights text)
   hussar_test_tool(render_template base text)
 
+  if(NOT HUSSAR_SANITIZE)
+    add_test(NAME isa_symbols COMMAND ${CMAKE_SOURCE_DIR}/tests/kernels/isa_symbols_test.sh
+      "$<FILTER:$<TARGET_OBJECTS:hussar_kernels>,INCLUDE,/avx>" COMMAND_EXPAND_LISTS)
+  endif()
+
   # Each target has LLVMFuzzerTestOneInput; without clang's fuzzer it is linked with a small driver that runs the files it is given.
   file(GLOB fuzz_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/fuzz/*_fuzz.cc)
   foreach(source ${fuzz_sources})

@@ -148,12 +148,13 @@ Result<void> check_tensor(const TensorView& tensor) {
                      std::to_string(info.block_elements),
                  name};
   }
-  // Below 2^62 / 32 * 210: the product can't overflow.
-  const int64_t wanted = tensor.rows * (tensor.cols / info.block_elements) * info.block_bytes;
-  if (static_cast<uint64_t>(wanted) != tensor.bytes.size()) {
+  const auto row_bytes = static_cast<uint64_t>(tensor.cols / info.block_elements * info.block_bytes);
+  const uint64_t bytes = tensor.bytes.size();  // divided, because rows * row_bytes could overflow
+  if (bytes % row_bytes != 0 || bytes / row_bytes != static_cast<uint64_t>(tensor.rows)) {
     return Error{ErrorCode::kInvalid,
-                 "tensor " + name + " has " + std::to_string(tensor.bytes.size()) +
-                     " bytes where its shape takes " + std::to_string(wanted),
+                 "tensor " + name + " has " + std::to_string(bytes) +
+                     " bytes, which doesn't fit its shape of " + std::to_string(tensor.rows) + " x " +
+                     std::to_string(tensor.cols),
                  name};
   }
   return {};
