@@ -81,8 +81,12 @@ Result<Value> text_at(Runtime& runtime, const Text& text, int64_t index) {
 }
 
 struct Slice {
-  int64_t start, step, count;
+  int64_t start, stop, step, count;
 };
+
+bool within_bound(const Range& range) {
+  return std::max({std::abs(range.start), std::abs(range.stop), std::abs(range.step)}) <= kRangeBound;
+}
 
 Result<Slice> resolve_slice(int64_t size, const Value* start_value, const Value* stop_value,
                             const Value* step_value) {
@@ -109,7 +113,7 @@ Result<Slice> resolve_slice(int64_t size, const Value* start_value, const Value*
   start = no_start ? (step < 0 ? high : low) : clamp(start);
   stop = no_stop ? (step < 0 ? low : high) : clamp(stop);
   const Range range{start, stop, step};
-  return Slice{start, step, range.size()};
+  return Slice{start, stop, step, range.size()};
 }
 
 Result<Value> slice_text(Runtime& runtime, const Text& text, const Slice& slice) {
@@ -219,13 +223,12 @@ Result<Value> get_slice(Runtime& runtime, const Value& object, const Value* star
   if (const RangeRef* range = object.get<RangeRef>()) {
     ASSIGN_OR_RETURN(const Slice slice, resolve_slice((*range)->size(), start, stop, step));
     int64_t new_step = 0;
-    const bool overflow = __builtin_mul_overflow((*range)->step, slice.step, &new_step);
-    if (overflow || new_step > kRangeBound || new_step < -kRangeBound) {
+    if (__builtin_mul_overflow((*range)->step, slice.step, &new_step)) {
       return unsupported("the slice's step is too large");
     }
-    const int64_t begin = (*range)->at(slice.start);
-    return Value(std::make_shared<const Range>(Range{begin, begin + slice.count * new_step, new_step}),
-                 object.origin());
+    const Range part{(*range)->at(slice.start), (*range)->at(slice.stop), new_step};
+    if (!within_bound(part)) return unsupported("the slice's ends are too large");
+    return Value(std::make_shared<const Range>(part), object.origin());
   }
   return type_error("a value of type " + std::string(object.type_name()) + " can't be sliced");
 }
@@ -240,11 +243,12 @@ Result<bool> contains(Runtime& runtime, const Value& container, const Value& ite
   }
   if (const RangeRef* range = container.get<RangeRef>()) return contains_in_range(**range, item);
   if (const GeneratorRef* generator = container.get<GeneratorRef>()) {
-    auto& [items, next] = **generator;  // python stops at the first that fits and leaves the rest
+    auto& [items, next, failure] = **generator;  // python stops at the first that fits and leaves the rest
     while (next < items->items.size()) {
       ASSIGN_OR_RETURN(const bool same, equal(budget, items->items[next++], item));
       if (same) return true;
     }
+    if (failure) return *failure;
     return false;
   }
   ASSIGN_OR_RETURN(const SequenceRef items, iterate(budget, container));

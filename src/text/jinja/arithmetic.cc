@@ -38,6 +38,7 @@ Result<Value> concatenate(Runtime& runtime, const Text& left, const Text& right)
 Result<Value> repeat(Runtime& runtime, const Value& value, int64_t count, Origin count_origin) {
   if (const Text* text = value.text()) {
     TextBuilder builder(&runtime.budget);
+    builder.expect(text->size(), count);
     for (int64_t i = 0; i < count && text->size() != 0 && !builder.failed(); ++i) {
       if (count_origin == Origin::kForeign) {
         builder.append(text->bytes(), Origin::kForeign);
@@ -50,6 +51,7 @@ Result<Value> repeat(Runtime& runtime, const Value& value, int64_t count, Origin
   }
   SequenceBuilder items(&runtime.budget);
   const auto& source = value.sequence()->items;
+  items.expect(source.size(), count);
   for (int64_t i = 0; i < count && !source.empty() && !items.failed(); ++i) {
     for (const Value& item : source) {
       if (!items.push(item)) break;
@@ -199,7 +201,7 @@ Result<Value> arithmetic(Runtime& runtime, ArithmeticOp op, const Value& left, c
     if (lists && left.sequence()->kind == right.sequence()->kind) return add_sequences(runtime, left, right);
   }
   if (op == ArithmeticOp::kMultiply) return multiply_sequence(runtime, left, right);
-  if (op == ArithmeticOp::kModulo && left.text() != nullptr && !right.is<Undefined>()) {
+  if (op == ArithmeticOp::kModulo && left.text() != nullptr) {
     return format_percent(runtime, *left.text(), right);
   }
   return no_operator(left, right);

@@ -38,6 +38,12 @@ class Budget {
     bytes_ += bytes;
     return true;
   }
+  // Whether `count` pieces of `bytes` each could be taken; like take() when not.
+  [[nodiscard]] bool has(size_t bytes, size_t count) {
+    size_t total = 0;
+    if (__builtin_mul_overflow(bytes, count, &total) || total > bytes_max_ - bytes_) memory_exceeded_ = true;
+    return !memory_exceeded_;
+  }
   void give_back(size_t bytes) { bytes_ -= bytes; }
 
   int32_t depth_max() const { return depth_max_; }

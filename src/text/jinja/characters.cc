@@ -29,7 +29,9 @@ char32_t to_upper(char32_t c) {
 char32_t to_lower(char32_t c) {
   return static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(c)));
 }
+// utf8proc maps the sharp s to its rare capital; python's mapping is "Ss", from the folding.
 char32_t to_title(char32_t c) {
+  if (c == 0xDF) return c;
   return static_cast<char32_t>(utf8proc_totitle(static_cast<utf8proc_int32_t>(c)));
 }
 

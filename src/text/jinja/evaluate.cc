@@ -30,7 +30,7 @@ Result<Value> Interpreter::evaluate(const NameExpr& expr) {
   const std::string& name = tree_.names[index];
   bool refused = false;
   if (const auto function = find_function(name, &refused)) return Value(*function);
-  if (refused) return unsupported("the function '" + name + "' is not supported");
+  if (refused) return unsupported("'" + name + "' is not supported");
   return undefined(expr.id);
 }
 

@@ -290,18 +290,18 @@ Result<ExprPtr> ExpressionParser::parse_parentheses() {
   return value;
 }
 
-bool ExpressionParser::at_tuple_end(std::string_view end_name) const {
+bool ExpressionParser::at_tuple_end() const {
   return current().type == TokenType::kVariableEnd || current().type == TokenType::kBlockEnd ||
-         at_operator(")") || (!end_name.empty() && at_name(end_name));
+         at_operator(")");
 }
 
-Result<ExprPtr> ExpressionParser::parse_tuple(Conditional conditional, std::string_view end_name) {
+Result<ExprPtr> ExpressionParser::parse_tuple(Conditional conditional) {
   const int line = current().line;
   ASSIGN_OR_RETURN(ExprPtr first, parse_expression(conditional));
   if (!at_operator(",")) return first;
   std::vector<ExprPtr> items;
   items.push_back(std::move(first));
-  while (skip_operator(",") && !at_tuple_end(end_name)) {
+  while (skip_operator(",") && !at_tuple_end()) {
     ASSIGN_OR_RETURN(ExprPtr item, parse_expression(conditional));
     items.push_back(std::move(item));
   }

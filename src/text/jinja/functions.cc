@@ -91,7 +91,7 @@ Result<Value> strftime_now(Runtime& runtime, const Arguments& arguments) {
 }  // namespace
 
 std::optional<Function> find_function(std::string_view name, bool* refused) {
-  *refused = name == "lipsum" || name == "cycler" || name == "joiner";
+  *refused = name == "lipsum" || name == "cycler" || name == "joiner" || name == "self";
   if (name == "range") return Function::kRange;
   if (name == "namespace") return Function::kNamespace;
   if (name == "dict") return Function::kDict;

@@ -39,8 +39,10 @@ Result<Value> filter_list(Runtime& runtime, const Value& value, const Arguments&
 Result<Value> filter_first(Runtime& runtime, const Value& value, const Arguments& arguments) {
   RETURN_IF_ERROR(bind("first", arguments, {}, 0));
   if (const GeneratorRef* generator = value.get<GeneratorRef>()) {
-    auto& [items, next] = **generator;
-    return next < items->items.size() ? items->items[next++] : Value();
+    auto& [items, next, failure] = **generator;
+    if (next < items->items.size()) return items->items[next++];
+    if (failure) return *failure;
+    return Value();
   }
   if (value.text() != nullptr) return get_item(runtime, value, Value(int64_t{0}));
   ASSIGN_OR_RETURN(const SequenceRef items, iterate(&runtime.budget, value));
@@ -49,7 +51,6 @@ Result<Value> filter_first(Runtime& runtime, const Value& value, const Arguments
 
 Result<Value> filter_last(Runtime& runtime, const Value& value, const Arguments& arguments) {
   RETURN_IF_ERROR(bind("last", arguments, {}, 0));
-  if (const auto* undefined = value.get<Undefined>()) return undefined_error(*undefined);
   if (value.is<GeneratorRef>()) return type_error("a generator can't be gone through from its end");
   if (value.text() != nullptr) return get_item(runtime, value, Value(int64_t{-1}));
   ASSIGN_OR_RETURN(const SequenceRef items, iterate(&runtime.budget, value));
@@ -60,7 +61,6 @@ Result<Value> filter_reverse(Runtime& runtime, const Value& value, const Argumen
   RETURN_IF_ERROR(bind("reverse", arguments, {}, 0));
   const Value step(int64_t{-1});
   if (value.text() != nullptr) return get_slice(runtime, value, nullptr, nullptr, &step);
-  if (const auto* undefined = value.get<Undefined>()) return undefined_error(*undefined);
   ASSIGN_OR_RETURN(const SequenceRef items, iterate(&runtime.budget, value));
   std::vector<Value> reversed(items->items.rbegin(), items->items.rend());
   if (value.is<GeneratorRef>()) return list_of(runtime, std::move(reversed), value.origin());
@@ -97,7 +97,8 @@ Result<Value> filter_items(Runtime& runtime, const Value& value, const Arguments
   RETURN_IF_ERROR(bind("items", arguments, {}, 0));
   SequenceBuilder builder(&runtime.budget);
   if (!value.is<Undefined>()) {
-    if (value.dict() == nullptr) return type_error("items() needs a mapping");
+    if (value.dict() == nullptr)
+      return make_generator(&builder, value.origin(), type_error("items() needs a mapping"));
     ASSIGN_OR_RETURN(const Value view, find_dict_method("items")->call(runtime, value, {}));
     for (const Value& item : view.sequence()->items) builder.push(item);
   }
@@ -185,19 +186,17 @@ Result<Value> filter_unique(Runtime& runtime, const Value& value, const Argument
   if (bound[1] != nullptr && !bound[1]->is<None>()) {
     ASSIGN_OR_RETURN(path, AttributePath::create(*bound[1]));
   }
-  ASSIGN_OR_RETURN(const SequenceRef items, iterate(&runtime.budget, value));
   DictBuilder seen(&runtime.budget);
-  SequenceBuilder unique(&runtime.budget);
-  for (const Value& item : items->items) {
+  return generate(runtime, value, [&](const Value& item, SequenceBuilder* unique) -> Result<void> {
     Value key = item;
     if (path) {
       ASSIGN_OR_RETURN(key, path->get(runtime, item, nullptr));
     }
     ASSIGN_OR_RETURN(key, sort_key(runtime, key, flag(bound[0])));
     ASSIGN_OR_RETURN(const bool added, seen.add(std::move(key)));
-    if (added) unique.push(item);
-  }
-  return make_generator(&unique, value.origin());
+    if (added) unique->push(item);
+    return {};
+  });
 }
 
 Result<Value> extreme(Runtime& runtime, const char* name, int wanted, const Value& value,
@@ -365,10 +364,11 @@ Result<Value> sort_key(Runtime& runtime, const Value& value, bool case_sensitive
 
 bool flag(const Value* argument) { return argument != nullptr && argument->truthy(); }
 
-Result<Value> make_generator(SequenceBuilder* items, Origin origin) {
+Result<Value> make_generator(SequenceBuilder* items, Origin origin, std::optional<Error> failure) {
   ASSIGN_OR_RETURN(SequenceRef sequence, items->finish_sequence(SequenceKind::kList));
   auto generator = std::make_shared<Generator>();
   generator->items = std::move(sequence);
+  generator->failure = std::move(failure);
   return Value(Value::Payload(std::move(generator)), origin);
 }
 

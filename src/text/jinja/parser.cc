@@ -41,7 +41,7 @@ class Parser : public ExpressionParser {
   Result<Statement> parse_loop_control(const std::string& name, int line);
 
   enum class Members { kAllowed, kNotAllowed };  // whether a namespace's member can be a target
-  Result<Target> parse_target(Members members, std::string_view end_name);
+  Result<Target> parse_target(Members members);
   Result<Target> parse_target_item(Members members);
   Result<void> parse_parameters(MacroStatement* macro);
   Result<void> parse_macro_body(MacroStatement* macro, std::string_view end_name);
@@ -170,9 +170,9 @@ Result<Statement> Parser::parse_if(int line) {
 
 Result<Statement> Parser::parse_for(int line) {
   ForStatement statement;
-  ASSIGN_OR_RETURN(statement.target, parse_target(Members::kNotAllowed, "in"));
+  ASSIGN_OR_RETURN(statement.target, parse_target(Members::kNotAllowed));
   RETURN_IF_ERROR(expect_name("in"));
-  ASSIGN_OR_RETURN(statement.items, parse_tuple(Conditional::kNotAllowed, "recursive"));
+  ASSIGN_OR_RETURN(statement.items, parse_tuple(Conditional::kNotAllowed));
   if (skip_name("if")) {
     ASSIGN_OR_RETURN(statement.filter, parse_expression());
   }
@@ -195,7 +195,7 @@ Result<Target> Parser::parse_target_item(Members members) {
   const Depth depth(&depth_);
   if (too_deep()) return too_deep_error();
   if (skip_operator("(")) {
-    ASSIGN_OR_RETURN(Target tuple, parse_target(members, ""));
+    ASSIGN_OR_RETURN(Target tuple, parse_target(members));
     RETURN_IF_ERROR(expect_operator(")"));
     return tuple;
   }
@@ -209,15 +209,13 @@ Result<Target> Parser::parse_target_item(Members members) {
   return target;
 }
 
-Result<Target> Parser::parse_target(Members members, std::string_view end_name) {
+Result<Target> Parser::parse_target(Members members) {
   ASSIGN_OR_RETURN(Target first, parse_target_item(members));
   if (!at_operator(",")) return first;
   Target tuple{Target::Kind::kTuple, 0, "", {}};
   tuple.items.push_back(std::move(first));
   while (skip_operator(",")) {
-    const bool ends = at_operator(")") || at_operator("=") || current().type == TokenType::kBlockEnd ||
-                      (!end_name.empty() && at_name(end_name));
-    if (ends) break;
+    if (at_tuple_end()) break;
     ASSIGN_OR_RETURN(Target item, parse_target_item(members));
     tuple.items.push_back(std::move(item));
   }
@@ -225,7 +223,7 @@ Result<Target> Parser::parse_target(Members members, std::string_view end_name) 
 }
 
 Result<Statement> Parser::parse_set(int line) {
-  ASSIGN_OR_RETURN(Target target, parse_target(Members::kAllowed, ""));
+  ASSIGN_OR_RETURN(Target target, parse_target(Members::kAllowed));
   if (loops_around_ > 0 && contains_loop(target, tree().loop))
     return fail("'loop' can't be assigned in a loop");
   if (skip_operator("=")) {
@@ -324,7 +322,7 @@ Result<Statement> Parser::parse_with(int line) {
   WithStatement statement;
   while (current().type != TokenType::kBlockEnd) {
     if (!statement.variables.empty()) RETURN_IF_ERROR(expect_operator(","));
-    ASSIGN_OR_RETURN(Target target, parse_target(Members::kNotAllowed, ""));
+    ASSIGN_OR_RETURN(Target target, parse_target(Members::kNotAllowed));
     RETURN_IF_ERROR(expect_operator("="));
     ASSIGN_OR_RETURN(ExprPtr value, parse_expression());
     statement.variables.emplace_back(std::move(target), std::move(value));

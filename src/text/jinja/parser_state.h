@@ -63,10 +63,9 @@ class ExpressionParser {
   Template& tree() { return *template_; }
 
   Result<ExprPtr> parse_expression(Conditional conditional = Conditional::kAllowed);
-  // Expressions with commas between them are a tuple. Ends before a closing tag, a closing parenthesis or a
-  // name in `end_names`.
-  Result<ExprPtr> parse_tuple(Conditional conditional = Conditional::kAllowed,
-                              std::string_view end_name = "");
+  // Expressions with commas between them are a tuple. Ends before a closing tag or parenthesis.
+  Result<ExprPtr> parse_tuple(Conditional conditional = Conditional::kAllowed);
+  bool at_tuple_end() const;
   // A chain of filters, the first one's name being current.
   Result<std::vector<Suffix>> parse_filters();
   Result<Suffix> parse_filter();
@@ -104,7 +103,6 @@ class ExpressionParser {
   Result<ExprPtr> parse_slice_part();
   Result<CallArguments> parse_call_arguments();
   Result<void> parse_call_argument(CallArguments* arguments);
-  bool at_tuple_end(std::string_view end_name) const;
 
   std::vector<Token> tokens_;
   size_t position_ = 0;

@@ -253,7 +253,9 @@ Result<Value> PercentFormatter::run() {
   }
   const Sequence* tuple = arguments_.sequence();
   const bool is_tuple = tuple != nullptr && tuple->kind == SequenceKind::kTuple;
-  const bool takes_any = arguments_.dict() != nullptr || (tuple != nullptr && !is_tuple);
+  // What can be subscripted counts as a mapping, and a mapping need not be used.
+  const bool takes_any = arguments_.dict() != nullptr || arguments_.is<Undefined>() ||
+                         arguments_.is<RangeRef>() || (tuple != nullptr && !is_tuple);
   const size_t count = is_tuple ? tuple->items.size() : takes_any ? 0 : 1;
   if (next_argument_ < count) return type_error("not all arguments of the format are used");
   ASSIGN_OR_RETURN(TextRef text, out_.finish());

@@ -104,10 +104,12 @@ Result<bool> has_upper_case(Runtime& runtime, const Value& value, const Value*) 
 }
 
 Result<bool> names_filter(Runtime&, const Value& value, const Value*) {
+  RETURN_IF_ERROR(check_hashable(value));
   return value.text() != nullptr && find_filter(value.text()->bytes()) != nullptr;
 }
 
 Result<bool> names_test(Runtime&, const Value& value, const Value*) {
+  RETURN_IF_ERROR(check_hashable(value));
   return value.text() != nullptr && find_predicate(value.text()->bytes()) != nullptr;
 }
 

@@ -8,6 +8,7 @@ namespace hussar::jinja {
 namespace {
 
 enum class Keep { kPassing, kFailing };
+enum class Subject { kItem, kAttribute };
 
 // The arguments behind the first `skipped` positional ones.
 Arguments rest_of(const Arguments& arguments, size_t skipped) {
@@ -16,14 +17,13 @@ Arguments rest_of(const Arguments& arguments, size_t skipped) {
   return rest;
 }
 
-// Python raises where a test or filter is looked up, which is not before there is an item.
 Result<Value> select(Runtime& runtime, const Value& value, const Arguments& arguments, Keep keep,
-                     bool by_attribute) {
-  SequenceBuilder kept(&runtime.budget);
-  if (!value.truthy()) return make_generator(&kept, value.origin());
+                     Subject by) {
+  SequenceBuilder nothing(&runtime.budget);
+  if (!value.truthy()) return make_generator(&nothing, value.origin());
   std::optional<AttributePath> path;
   size_t used = 0;
-  if (by_attribute) {
+  if (by == Subject::kAttribute) {
     if (arguments.positional.empty()) return type_error("the name of an attribute is missing");
     ASSIGN_OR_RETURN(path, AttributePath::create(arguments.positional[used++]));
   }
@@ -35,8 +35,7 @@ Result<Value> select(Runtime& runtime, const Value& value, const Arguments& argu
     if (predicate == nullptr) return unsupported("there is no test '" + std::string(name->bytes()) + "'");
     rest = rest_of(arguments, used);
   }
-  ASSIGN_OR_RETURN(const SequenceRef items, iterate(&runtime.budget, value));
-  for (const Value& item : items->items) {
+  return generate(runtime, value, [&](const Value& item, SequenceBuilder* kept) -> Result<void> {
     Value subject = item;
     if (path) {
       ASSIGN_OR_RETURN(subject, path->get(runtime, item, nullptr));
@@ -45,26 +44,25 @@ Result<Value> select(Runtime& runtime, const Value& value, const Arguments& argu
     if (predicate != nullptr) {
       ASSIGN_OR_RETURN(passes, test(runtime, *predicate, subject, rest));
     }
-    if (!runtime.budget.step()) return runtime.budget.exceeded();
-    if (passes == (keep == Keep::kPassing)) kept.push(item);
-  }
-  return make_generator(&kept, value.origin());
+    if (passes == (keep == Keep::kPassing)) kept->push(item);
+    return {};
+  });
 }
 
 Result<Value> filter_select(Runtime& runtime, const Value& value, const Arguments& arguments) {
-  return select(runtime, value, arguments, Keep::kPassing, false);
+  return select(runtime, value, arguments, Keep::kPassing, Subject::kItem);
 }
 
 Result<Value> filter_reject(Runtime& runtime, const Value& value, const Arguments& arguments) {
-  return select(runtime, value, arguments, Keep::kFailing, false);
+  return select(runtime, value, arguments, Keep::kFailing, Subject::kItem);
 }
 
 Result<Value> filter_selectattr(Runtime& runtime, const Value& value, const Arguments& arguments) {
-  return select(runtime, value, arguments, Keep::kPassing, true);
+  return select(runtime, value, arguments, Keep::kPassing, Subject::kAttribute);
 }
 
 Result<Value> filter_rejectattr(Runtime& runtime, const Value& value, const Arguments& arguments) {
-  return select(runtime, value, arguments, Keep::kFailing, true);
+  return select(runtime, value, arguments, Keep::kFailing, Subject::kAttribute);
 }
 
 Result<Value> map_attribute(Runtime& runtime, const Value& value, const Arguments& arguments) {
@@ -77,18 +75,16 @@ Result<Value> map_attribute(Runtime& runtime, const Value& value, const Argument
   if (attribute == nullptr) return type_error("map() needs a filter or an attribute");
   if (fallback != nullptr && fallback->is<None>()) fallback = nullptr;
   ASSIGN_OR_RETURN(const AttributePath path, AttributePath::create(*attribute));
-  ASSIGN_OR_RETURN(const SequenceRef items, iterate(&runtime.budget, value));
-  SequenceBuilder mapped(&runtime.budget);
-  for (const Value& item : items->items) {
+  return generate(runtime, value, [&](const Value& item, SequenceBuilder* mapped) -> Result<void> {
     ASSIGN_OR_RETURN(Value result, path.get(runtime, item, fallback));
-    mapped.push(std::move(result));
-  }
-  return make_generator(&mapped, value.origin());
+    mapped->push(std::move(result));
+    return {};
+  });
 }
 
 Result<Value> filter_map(Runtime& runtime, const Value& value, const Arguments& arguments) {
-  SequenceBuilder mapped(&runtime.budget);
-  if (!value.truthy()) return make_generator(&mapped, value.origin());
+  SequenceBuilder nothing(&runtime.budget);
+  if (!value.truthy()) return make_generator(&nothing, value.origin());
   if (arguments.positional.empty()) return map_attribute(runtime, value, arguments);
   ASSIGN_OR_RETURN(const Text* name, text_argument("map", arguments.positional[0]));
   const Filter* filter = find_filter(name->bytes());
@@ -96,13 +92,11 @@ Result<Value> filter_map(Runtime& runtime, const Value& value, const Arguments& 
   const NestingGuard nesting(&runtime);  // map may map with map
   if (nesting.too_deep()) return runtime.budget.too_deep();
   const Arguments rest = rest_of(arguments, 1);
-  ASSIGN_OR_RETURN(const SequenceRef items, iterate(&runtime.budget, value));
-  for (const Value& item : items->items) {
-    if (!runtime.budget.step()) return runtime.budget.exceeded();
+  return generate(runtime, value, [&](const Value& item, SequenceBuilder* mapped) -> Result<void> {
     ASSIGN_OR_RETURN(Value result, filter->apply(runtime, item, rest));
-    mapped.push(std::move(result));
-  }
-  return make_generator(&mapped, value.origin());
+    mapped->push(std::move(result));
+    return {};
+  });
 }
 
 constexpr Filter kSelectionFilters[] = {{"select", filter_select},

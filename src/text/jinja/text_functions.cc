@@ -97,7 +97,7 @@ Result<Value> split_spaces(Runtime& runtime, const Text& text, int64_t splits_ma
   size_t begin = skip_space(bytes, 0);
   for (int64_t splits = 0; begin < bytes.size(); ++splits) {
     if (splits == splits_max) {
-      RETURN_IF_ERROR(parts.add(begin, skip_space_back(bytes, bytes.size())));
+      RETURN_IF_ERROR(parts.add(begin, bytes.size()));
       break;
     }
     size_t end = begin;
@@ -124,7 +124,7 @@ Result<Value> split_spaces_right(Runtime& runtime, const Text& text, int64_t spl
   size_t end = skip_space_back(bytes, bytes.size());
   for (int64_t splits = 0; end > 0; ++splits) {
     if (splits == splits_max) {
-      parts.emplace_back(skip_space(bytes, 0), end);
+      parts.emplace_back(0, end);
       break;
     }
     size_t begin = end;
@@ -200,6 +200,7 @@ Result<Value> pad(Runtime& runtime, const Text& text, int64_t width, const Text*
   const int64_t centred = missing / 2 + (missing & width & 1);
   const int64_t left = side_of_text == Side::kLeft ? 0 : side_of_text == Side::kRight ? missing : centred;
   TextBuilder builder(&runtime.budget);
+  builder.expect(filler.size(), missing);
   for (int64_t i = 0; i < left && !builder.failed(); ++i) builder.append(filler, text.origin());
   builder.append(text);
   for (int64_t i = left; i < missing && !builder.failed(); ++i) builder.append(filler, text.origin());

@@ -58,6 +58,10 @@ bool TextBuilder::make_room(size_t bytes) {
   return false;
 }
 
+void TextBuilder::expect(size_t bytes, int64_t count) {
+  failed_ = failed_ || (count > 0 && budget_ != nullptr && !budget_->has(bytes, static_cast<size_t>(count)));
+}
+
 void TextBuilder::mark_foreign(size_t begin, size_t end) {
   if (begin == end) return;
   if (!foreign_.empty() && foreign_.back().end == begin) {

@@ -59,6 +59,9 @@ class TextBuilder {
   void append(const Text& text, size_t begin, size_t end);
   void append(std::string_view bytes, Origin origin);
 
+  // Fails at once when `count` pieces of `bytes` each can't be had.
+  void expect(size_t bytes, int64_t count);
+
   size_t size() const { return bytes_.size(); }
   bool failed() const { return failed_; }
   Error error() const;  // REQUIRES: failed()

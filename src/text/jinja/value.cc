@@ -82,6 +82,7 @@ Result<SequenceRef> characters(Budget* budget, const Text& text) {
 }
 
 Result<SequenceRef> rest_of(Budget* budget, Generator* generator) {
+  if (generator->failure) return *generator->failure;
   const size_t begin = std::exchange(generator->next, generator->items->items.size());
   if (begin == 0) return generator->items;
   SequenceBuilder items(budget);

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -58,10 +59,11 @@ struct Range {
 };
 
 // What map, select and the like give: can be gone through once. The items are computed at once, which python
-// does not do; the difference only shows in errors of items that nobody asked for.
+// does not do; so that this does not show, an error waits behind the items that came before it.
 struct Generator {
   std::shared_ptr<const Sequence> items;
   size_t next = 0;
+  std::optional<Error> failure;
 };
 
 // namespace(): the one mutable value. Owned by the runtime, so that cycles through it do no harm.
@@ -136,6 +138,10 @@ class SequenceBuilder {
   explicit SequenceBuilder(Budget* budget) : budget_(budget), charge_(budget) {}
   // False when there is no room; finish() then fails.
   bool push(Value value);
+  // Fails at once when `count` times `items` can't be had.
+  void expect(size_t items, int64_t count) {
+    failed_ = failed_ || (count > 0 && !budget_->has(items * sizeof(Value), static_cast<size_t>(count)));
+  }
   bool failed() const { return failed_; }
   size_t size() const { return items_.size(); }
   Result<SequenceRef> finish_sequence(SequenceKind kind);
