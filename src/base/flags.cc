@@ -20,15 +20,23 @@ Error flag_error(const std::string& name, const std::string& message) {
 
 std::string to_text(double value) {
   char buffer[32];
-  return {buffer, std::to_chars(buffer, buffer + sizeof buffer, value).ptr};
+  return {buffer, std::to_chars(buffer, buffer + sizeof buffer, value, std::chars_format::general).ptr};
 }
 std::string to_text(int64_t value) { return std::to_string(value); }
 
 template <typename Number>
+bool is_open(Number max) {
+  return max == std::numeric_limits<Number>::max() || max == std::numeric_limits<Number>::infinity();
+}
+
+// For an error line; the help has a shorter form.
+template <typename Number>
 std::string range_text(Number min, Number max) {
-  const bool open =
-      max == std::numeric_limits<Number>::max() || max == std::numeric_limits<Number>::infinity();
-  return open && max > min ? "at least " + to_text(min) : to_text(min) + " to " + to_text(max);
+  return is_open(max) ? "at least " + to_text(min) : to_text(min) + " to " + to_text(max);
+}
+template <typename Number>
+std::string range_note(Number min, Number max) {
+  return to_text(min) + ".." + (is_open(max) ? "" : to_text(max));
 }
 
 // The whole of `text` as a number, or nothing.
@@ -156,7 +164,7 @@ void FlagTable::add_string(std::string_view name, std::string* value, std::strin
 
 void FlagTable::add_int(std::string_view name, int64_t* value, int64_t min, int64_t max,
                         std::string_view help) {
-  const std::string note = " [" + to_text(*value) + "; " + range_text(min, max) + "]";
+  const std::string note = " [" + to_text(*value) + "; " + range_note(min, max) + "]";
   impl_->add(name, "N", std::string(help) + note, kOptional,
              [value, min, max, flag = std::string(name)](const std::string& text) -> Result<void> {
                ASSIGN_OR_RETURN(*value, parse_number<int64_t>(flag, text, min, max));
@@ -166,7 +174,7 @@ void FlagTable::add_int(std::string_view name, int64_t* value, int64_t min, int6
 
 void FlagTable::add_double(std::string_view name, double* value, double min, double max,
                            std::string_view help) {
-  const std::string note = " [" + to_text(*value) + "; " + range_text(min, max) + "]";
+  const std::string note = " [" + to_text(*value) + "; " + range_note(min, max) + "]";
   impl_->add(name, "X", std::string(help) + note, kOptional,
              [value, min, max, flag = std::string(name)](const std::string& text) -> Result<void> {
                ASSIGN_OR_RETURN(*value, parse_number<double>(flag, text, min, max));
@@ -185,7 +193,7 @@ void FlagTable::add_switch(std::string_view name, bool* value, std::string_view 
 
 void FlagTable::add_choice(std::string_view name, std::string* value, const std::vector<std::string>& choices,
                            std::string_view help) {
-  const std::string note = " [" + *value + "; " + join(choices, " | ") + "]";
+  const std::string note = " [" + *value + "; " + join(choices, "|") + "]";
   impl_->add(name, "NAME", std::string(help) + note, kOptional,
              [value, choices, flag = std::string(name)](const std::string& text) -> Result<void> {
                if (std::find(choices.begin(), choices.end(), text) == choices.end()) {
@@ -200,7 +208,7 @@ void FlagTable::add_int_list(std::string_view name, std::vector<int64_t>* values
                              std::string_view help) {
   std::vector<std::string> defaults;
   for (const int64_t value : *values) defaults.push_back(to_text(value));
-  const std::string note = " [" + join(defaults, ",") + "; " + range_text(min, max) + "]";
+  const std::string note = " [" + join(defaults, ",") + "; " + range_note(min, max) + "]";
   impl_->add(name, "N,...", std::string(help) + note, kOptional,
              [values, min, max, flag = std::string(name)](const std::string& text) -> Result<void> {
                std::vector<int64_t> parsed;

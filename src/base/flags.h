@@ -1,5 +1,5 @@
-// One flag table for every subcommand: name, default, range and help stand in one line, and a flag that is unknown, unparsable or out of
-// range ends the start with one clear line. The only user of CLI11 is flags.cc.
+// One flag table for every subcommand: name, default, range and help stand in one line, and a flag that is
+// unknown, unparsable or out of range ends the start with one clear line. The only user of CLI11 is flags.cc.
 #pragma once
 
 #include <cstdint>
@@ -11,11 +11,12 @@
 
 namespace hussar {
 
-// The flags of one subcommand. Each add_* names a variable that holds the default now and the parsed value after parse().
+// The flags of one subcommand. Each add_* names a variable that holds the default now and the parsed value
+// after parse().
 //
 //   ServeOptions o;
-//   FlagTable flags("serve", "Serves a model over an OpenAI-compatible API.", "hussar serve --model m.gguf --port 8080");
-//   flags.add_string("--model", &o.model, "FILE", "GGUF file to serve", FlagTable::kRequired);
+//   FlagTable flags("serve", "Serves a model over an OpenAI-compatible API.", "hussar serve --model m.gguf
+//   --port 8080"); flags.add_string("--model", &o.model, "FILE", "GGUF file to serve", FlagTable::kRequired);
 //   flags.add_int("--port", &o.port, 1, 65535, "port to listen on");
 class FlagTable {
  public:
@@ -47,7 +48,8 @@ class FlagTable {
   // Errors: kInvalid, one line that names the flag and says what is allowed.
   Result<Outcome> parse(const std::vector<std::string>& args);
 
-  // Fits a screen of 80 columns where the help lines do: purpose, a line a flag with default and range, the example.
+  // Fits a screen of 80 columns where the help lines do: purpose, a line a flag with default and range, the
+  // example.
   std::string help() const;
 
  private:

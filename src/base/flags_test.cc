@@ -124,9 +124,9 @@ TEST(Flags, HelpFitsShowsDefaultsAndEndsWithTheExample) {
   ASSERT_TRUE(parsed.ok);
   EXPECT_EQ(parsed.outcome, FlagTable::Outcome::kHelpShown);
   for (const char* part :
-       {"Usage: hussar serve --model FILE [flags] [TEXT ...]\n", "port to listen on [8080; 1 to 65535]\n",
-        "seed [0; at least 0]\n", "address to listen on [127.0.0.1]\n", "file to serve [required]\n",
-        "instruction set [auto; auto | avx2]\n", "sequences at once [1; 1 to 512]\n"}) {
+       {"Usage: hussar serve --model FILE [flags] [TEXT ...]\n", "port to listen on [8080; 1..65535]\n",
+        "seed [0; 0..]\n", "address to listen on [127.0.0.1]\n", "file to serve [required]\n",
+        "instruction set [auto; auto|avx2]\n", "sequences at once [1; 1..512]\n"}) {
     EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
   }
   EXPECT_TRUE(text.ends_with("Example:\n  hussar serve --model m.gguf\n")) << text;

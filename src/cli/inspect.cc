@@ -6,11 +6,11 @@
 
 #include "base/dtype.h"
 #include "base/json.h"
+#include "base/memory.h"
 #include "base/utf8.h"
 #include "cli/commands.h"
-#include "cli/memory.h"
+#include "cli/open_model.h"
 #include "cli/terminal_text.h"
-#include "weights/model_file.h"
 
 namespace hussar {
 namespace {
@@ -118,7 +118,7 @@ int run_inspect(const std::vector<std::string>& args) {
     return report_error(
         "inspect", {ErrorCode::kInvalid, "a FILE is missing; 'hussar inspect --help' has an example", ""});
   }
-  const auto file = ModelFile::open(paths[0]);
+  const auto file = open_model(paths[0]);
   if (!file.ok()) return report_error("inspect", file.error());
   json ? print_json(*file) : print_table(*file);
   return 0;

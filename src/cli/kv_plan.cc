@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <string>
 
-#include "cli/memory.h"
+#include "base/memory.h"
 
 namespace hussar {
 namespace {
@@ -46,15 +46,24 @@ struct Planner {
       return bytes(context, blocks_of(context)) <= budget_bytes;
     });
   }
-  Error too_little(const char* flag, int64_t tokens, int64_t needed_bytes) const {
+  // `advice`: what would fit, or nothing.
+  Error too_little(const char* flag, int64_t tokens, int64_t needed_bytes, const std::string& advice) const {
+    return Error{ErrorCode::kOutOfMemory,
+                 "too little memory: " + std::to_string(tokens) + " tokens need " + bytes_text(needed_bytes) +
+                     " for the KV cache and buffers, and " + bytes_text(available_bytes) + " are left; " +
+                     (advice.empty() ? "end other programs or choose a smaller model" : advice),
+                 flag};
+  }
+  std::string advise_context() const {
     const int64_t fitting = longest_context(available_bytes);
-    return Error{
-        ErrorCode::kOutOfMemory,
-        "too little memory: " + std::to_string(tokens) + " tokens need " + bytes_text(needed_bytes) +
-            " for the KV cache and buffers, and " + bytes_text(available_bytes) + " are left; " +
-            (fitting >= kContextUseful ? "at most --ctx " + std::to_string(fitting) + " fits"
-                                       : std::string("end other programs or choose a smaller model")),
-        flag};
+    return fitting < kContextUseful ? "" : "at most --ctx " + std::to_string(fitting) + " fits";
+  }
+  std::string advise_pool(int64_t context, int64_t blocks) const {
+    const int64_t one = blocks_of(context);
+    const int64_t fitting =
+        largest_fitting(one, blocks, [&](int64_t n) { return bytes(context, n) <= available_bytes; });
+    return fitting < one ? advise_context()
+                         : "at most --kv-tokens " + std::to_string(fitting * block_tokens) + " fits";
   }
 
   Result<KvPlan> with_pool() const {
@@ -69,7 +78,8 @@ struct Planner {
     const int64_t context =
         wish.context_tokens > 0 ? wish.context_tokens : std::min(context_trained, pool_tokens);
     const int64_t needed = bytes(context, blocks);
-    if (needed > available_bytes) return too_little("--kv-tokens", wish.pool_tokens, needed);
+    if (needed > available_bytes)
+      return too_little("--kv-tokens", wish.pool_tokens, needed, advise_pool(context, blocks));
     return plan(context, blocks);
   }
 
@@ -79,7 +89,7 @@ struct Planner {
     if (context == 0) {
       context = longest_context(budget_bytes);
       const int64_t least = std::min(kContextUseful, context_trained);
-      if (context < least) return too_little("--ctx", least, bytes(least, blocks_of(least)));
+      if (context < least) return too_little("--ctx", least, bytes(least, blocks_of(least)), "");
     }
     const int64_t one = blocks_of(context);
     const int64_t blocks = largest_fitting(one, one * wish.contexts_max,
@@ -87,7 +97,7 @@ struct Planner {
     if (blocks >= one) return plan(context, blocks);
     // A context that was asked for by name may take more than the half.
     const int64_t needed = bytes(context, one);
-    if (needed > available_bytes) return too_little("--ctx", context, needed);
+    if (needed > available_bytes) return too_little("--ctx", context, needed, advise_context());
     return plan(context, one);
   }
 };

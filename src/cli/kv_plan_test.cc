@@ -77,6 +77,12 @@ TEST(KvPlan, APoolByNameIsRoundedUpToBlocks) {
   EXPECT_EQ(got->blocks, 32);
   EXPECT_EQ(got->context_max, 1024);
   EXPECT_EQ(plan({.pool_tokens = 20'000}, int64_t{1} << 40)->context_max, kTrained);
+  // (10,000,000 - 10 * 8192) / 1000 positions are 309 blocks of 32.
+  const auto large = plan({.pool_tokens = 20'000}, 10'000'000);
+  ASSERT_FALSE(large.ok());
+  EXPECT_EQ(large.error().code, ErrorCode::kOutOfMemory);
+  EXPECT_NE(large.error().message.find("at most --kv-tokens 9888 fits"), std::string::npos)
+      << large.error().message;
   EXPECT_EQ(plan({.pool_tokens = 20'000}, 1'000'000).error().code, ErrorCode::kOutOfMemory);
   const auto small = plan({.context_tokens = 2048, .pool_tokens = 1000}, int64_t{1} << 40);
   ASSERT_FALSE(small.ok());

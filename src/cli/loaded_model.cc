@@ -8,12 +8,12 @@
 #include <utility>
 
 #include "base/dtype.h"
-#include "cli/memory.h"
+#include "base/memory.h"
+#include "cli/open_model.h"
 #include "cli/version.h"
 #include "cli/vocabulary.h"
 #include "engine/engine_loop.h"
 #include "model/model.h"
-#include "weights/model_file.h"
 
 namespace hussar {
 namespace {
@@ -118,10 +118,10 @@ Result<EngineOptions> plan_engine(const LoadOptions& options, const ModelConfig&
 void add_model_flags(FlagTable* flags, LoadOptions* options) {
   constexpr int64_t kTokensMax = 1'000'000'000;
   flags->add_string("--model", &options->model, "FILE", "model file (GGUF)", FlagTable::kRequired);
-  flags->add_int("--threads", &options->threads, 0, 1024, "threads; 0: all that are allowed");
-  flags->add_choice("--isa", &options->isa, {"auto", "reference", "avx2", "avx512"}, "kernels");
-  flags->add_int("--ctx", &options->kv.context_tokens, 0, kTokensMax, "context; 0: the model's");
-  flags->add_choice("--kv-type", &options->kv_type, {"f16", "bf16"}, "KV cache numbers");
+  flags->add_int("--threads", &options->threads, 0, 1024, "CPU threads; 0: all that it may use");
+  flags->add_choice("--isa", &options->isa, {"auto", "reference", "avx2", "avx512"}, "kernels to use");
+  flags->add_int("--ctx", &options->kv.context_tokens, 0, kTokensMax, "context tokens; 0: the model's");
+  flags->add_choice("--kv-type", &options->kv_type, {"f16", "bf16"}, "numbers of the KV cache");
 }
 
 ServerContext LoadedModel::server_context(const std::string& served_name) const {
@@ -139,7 +139,7 @@ ServerContext LoadedModel::server_context(const std::string& served_name) const 
 
 Result<std::unique_ptr<LoadedModel>> load_model(const LoadOptions& options,
                                                 const std::function<void(int64_t, int64_t)>& progress) {
-  ASSIGN_OR_RETURN(const ModelFile file, ModelFile::open(options.model));
+  ASSIGN_OR_RETURN(const ModelFile file, open_model(options.model));
   ASSIGN_OR_RETURN(const ModelConfig config, read_model_config(file));
   ASSIGN_OR_RETURN(std::unique_ptr<LoadedModel> loaded, read_text_parts(file, config));
   RETURN_IF_ERROR(check_weights_fit(file));

@@ -5,8 +5,8 @@
 #include "base/flags.h"
 #include "base/json.h"
 #include "cli/commands.h"
+#include "cli/open_model.h"
 #include "cli/perf_bench.h"
-#include "weights/model_file.h"
 
 namespace hussar {
 namespace {
@@ -32,13 +32,14 @@ void print_json(const PerfRow& row) {
 }
 
 void print_row(const PerfRow& row) {
-  std::printf("%-18s %12.1f %12.1f %12.1f %9.2f  %s\n", row.test.name().c_str(), row.tokens_per_second,
-              row.min, row.max, row.roofline_fraction, row.memory_bound ? "memory" : "arithmetic");
+  std::printf("%-18s %10.1f %10.1f %10.1f %9.2f  %-10s %10.1f %10.2f\n", row.test.name().c_str(),
+              row.tokens_per_second, row.min, row.max, row.roofline_fraction,
+              row.memory_bound ? "memory" : "arithmetic", row.step_bytes / 1e6, row.step_macs / 1e9);
   std::fflush(stdout);
 }
 
 Result<void> run_sweep(const PerfOptions& options) {
-  ASSIGN_OR_RETURN(const ModelFile file, ModelFile::open(options.model));
+  ASSIGN_OR_RETURN(const ModelFile file, open_model(options.model));
   CpuOptions cpu = options.cpu;
   cpu.threads = static_cast<int32_t>(options.threads);
   ASSIGN_OR_RETURN(const std::unique_ptr<Backend> backend, make_cpu_backend(cpu));
@@ -50,8 +51,10 @@ Result<void> run_sweep(const PerfOptions& options) {
         "%s on %s (%s), %d threads; peaks measured now: %.1f GB/s read, %.0f G multiply-accumulates/s\n",
         model->config().name.c_str(), device.device.c_str(), device.isa.c_str(), device.threads,
         bench.peaks().read_bytes_per_second / 1e9, bench.peaks().macs_per_second / 1e9);
-    std::printf("a step reads %.1f MB of weights\n", static_cast<double>(model->step_weight_bytes()) / 1e6);
-    std::printf("%-18s %12s %12s %12s %9s  %s\n", "test", "tokens/s", "min", "max", "roofline", "bound by");
+    std::printf("a step reads at least %.1f MB of weights, and the keys and values in its context\n",
+                static_cast<double>(model->step_weight_bytes()) / 1e6);
+    std::printf("%-18s %10s %10s %10s %9s  %-10s %10s %10s\n", "test", "tokens/s", "min", "max", "roofline",
+                "bound by", "MB/step", "GMAC/step");
   }
   for (const PerfTest& test : list_perf_tests(options.sweep)) {
     ASSIGN_OR_RETURN(const PerfRow row, bench.run(test));
@@ -67,33 +70,24 @@ int run_perf(const std::vector<std::string>& args) {
   FlagTable flags(
       "perf",
       "Measures the engine's speed on this machine, and what fraction of the hardware's limit that is.",
-      "hussar perf --model m.gguf --threads 2 --prompt 512 --generate 128 --depth 0,1024 --batch 1,8,32");
-  flags.add_string("--model", &options.model, "FILE", "GGUF file", FlagTable::kRequired);
-  flags.add_int("--threads", &options.threads, 0, 1024, "threads; 0: as many as the process may use");
+      "hussar perf --model model.gguf --prompt 512 --generate 128 --batch 1,8,32");
+  flags.add_string("--model", &options.model, "FILE", "model file (GGUF)", FlagTable::kRequired);
+  flags.add_int("--threads", &options.threads, 0, 1024, "CPU threads; 0: all that it may use");
   flags.add_choice("--isa", &options.cpu.isa, {"auto", "reference", "avx2", "avx512"}, "kernels to use");
   flags.add_int_list("--prompt", &options.sweep.prompts, 0, 1 << 20, "prompt lengths; 0: none");
   flags.add_int_list("--generate", &options.sweep.generates, 0, 1 << 20, "tokens to generate; 0: none");
   flags.add_int_list("--depth", &options.sweep.depths, 0, 1 << 20,
-                     "positions that are in the context already");
+                     "positions that stand in the context already");
   flags.add_int_list("--batch", &options.sweep.batches, 1, 1024, "sequences that generate at once");
   flags.add_int("--repetitions", &options.repetitions, 1, 1000, "counted runs of each test");
   flags.add_int("--step-tokens", &options.step_tokens, 1, 1 << 16,
-                "rows of one step; longer prompts run in chunks");
+                "rows of one step; longer prompts are cut");
   flags.add_switch("--json", &options.json, "one JSON object a line");
-  auto parsed = flags.parse(args);
-  if (!parsed) {
-    std::fprintf(stderr, "hussar perf: %s\n", parsed.error().message.c_str());
-    return 2;
-  }
-  if (*parsed == FlagTable::Outcome::kHelpShown) return 0;
+  if (const auto code = parse_or_exit_code(&flags, "perf", args)) return *code;
   options.sweep.repetitions = static_cast<int32_t>(options.repetitions);
   options.sweep.step_rows_max = static_cast<int32_t>(options.step_tokens);
-  auto done = run_sweep(options);
-  if (!done) {
-    std::fprintf(stderr, "hussar perf: %s\n", done.error().message.c_str());
-    return 2;
-  }
-  return 0;
+  const auto done = run_sweep(options);
+  return done.ok() ? 0 : report_error("perf", done.error());
 }
 
 }  // namespace hussar

@@ -100,6 +100,8 @@ Result<PerfRow> PerfBench::run(const PerfTest& test) {
   row.max = tokens / seconds.front();
   row.roofline_fraction = std::max(memory_seconds, compute_seconds) / median;
   row.memory_bound = memory_seconds > compute_seconds;
+  row.step_bytes = least_bytes(test) / steps(test);
+  row.step_macs = least_macs(test) / steps(test);
   return row;
 }
 
@@ -157,15 +159,17 @@ Result<void> PerfBench::decode_step(int32_t position, int32_t batch) {
   return {};
 }
 
+double PerfBench::steps(const PerfTest& test) const {
+  if (test.kind == PerfTest::kGenerate) return test.tokens;
+  return (test.tokens + sweep_.step_rows_max - 1) / sweep_.step_rows_max;
+}
+
 double PerfBench::least_bytes(const PerfTest& test) const {
   const ModelShape& shape = model_->config().shape;
   // Two 16-bit numbers for each element of a position's keys and values.
   const double kv_bytes = 2.0 * 2.0 * shape.layers * shape.kv_heads * shape.head_dim;
   const double weights = static_cast<double>(model_->step_weight_bytes());
-  if (test.kind == PerfTest::kPrompt) {
-    const double steps = (test.tokens + sweep_.step_rows_max - 1) / sweep_.step_rows_max;
-    return steps * weights + kv_bytes * (test.depth + test.tokens);
-  }
+  if (test.kind == PerfTest::kPrompt) return steps(test) * weights + kv_bytes * (test.depth + test.tokens);
   return test.tokens * (weights + test.batch * kv_bytes * (test.depth + test.tokens / 2.0));
 }
 

@@ -31,6 +31,9 @@ struct PerfRow {
   double roofline_fraction =
       0;                      // the least time that the machine's measured peaks allow, over the median time
   bool memory_bound = false;  // which of the two peaks sets that least time
+  // What that least time stands on, a step: a generated token of each sequence, or a chunk of a prompt.
+  double step_bytes = 0;
+  double step_macs = 0;
 };
 
 struct PerfSweep {
@@ -58,6 +61,7 @@ class PerfBench {
   // multiply-accumulates.
   double least_bytes(const PerfTest& test) const;
   double least_macs(const PerfTest& test) const;
+  double steps(const PerfTest& test) const;
 
  private:
   PerfBench(Backend& backend, const Model& model, const PerfSweep& sweep)

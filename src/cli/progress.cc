@@ -7,7 +7,7 @@
 #include <string>
 
 #include "base/log.h"
-#include "cli/memory.h"
+#include "base/memory.h"
 
 namespace hussar {
 namespace {

@@ -5,10 +5,10 @@
 #include <vector>
 
 #include "base/log.h"
+#include "base/memory.h"
 #include "cli/commands.h"
 #include "cli/interrupts.h"
 #include "cli/loaded_model.h"
-#include "cli/memory.h"
 #include "cli/progress.h"
 #include "cli/version.h"
 #include "server/server.h"
@@ -29,41 +29,43 @@ struct ServeOptions {
 
 void add_limit_flags(FlagTable* flags, ServerOptions* o) {
   constexpr int64_t kBytesMax = 1 << 30, kMsMax = 86'400'000, kCountMax = 1'000'000;
-  flags->add_int("--body-bytes-max", &o->body_bytes_max, 1024, kBytesMax, "request body");
-  flags->add_int("--header-bytes-max", &o->header_bytes_max, 1024, kBytesMax, "all headers");
+  flags->add_int("--body-bytes-max", &o->body_bytes_max, 1024, kBytesMax, "of a request's body");
+  flags->add_int("--header-bytes-max", &o->header_bytes_max, 1024, kBytesMax, "of its headers");
   flags->add_int("--headers-max", &o->headers_max, 1, 10'000, "headers of a request");
   flags->add_int("--json-depth-max", &o->json_depth_max, 4, 1000, "nesting of a body");
-  flags->add_int("--stop-strings-max", &o->stop_strings_max, 1, 1000, "per request");
-  flags->add_int("--stop-bytes-max", &o->stop_strings_bytes_max, 1, kCountMax, "of them together");
+  flags->add_int("--stop-strings-max", &o->stop_strings_max, 1, 1000, "stop strings of a request");
+  flags->add_int("--stop-bytes-max", &o->stop_strings_bytes_max, 1, kCountMax, "of all of them");
   flags->add_int("--logprobs-max", &o->logprobs_top_max, 0, 100, "likeliest tokens shown");
-  flags->add_int("--connections-max", &o->connections_max, 1, kCountMax, "open at once");
-  flags->add_int("--idle-ms-max", &o->idle_timeout_ms, 1, kMsMax, "between requests");
-  flags->add_int("--header-ms-max", &o->header_timeout_ms, 1, kMsMax, "to send headers");
-  flags->add_int("--body-ms-max", &o->body_timeout_ms, 1, kMsMax, "to send a body");
-  flags->add_int("--write-ms-max", &o->write_timeout_ms, 1, kMsMax, "to take an answer");
+  flags->add_int("--connections-max", &o->connections_max, 1, kCountMax, "connections");
+  flags->add_int("--idle-ms-max", &o->idle_timeout_ms, 1, kMsMax, "between two requests");
+  flags->add_int("--header-ms-max", &o->header_timeout_ms, 1, kMsMax, "to send the headers");
+  flags->add_int("--body-ms-max", &o->body_timeout_ms, 1, kMsMax, "to send the body");
+  flags->add_int("--write-ms-max", &o->write_timeout_ms, 1, kMsMax, "to take what is ready");
   flags->add_int("--backlog-bytes-max", &o->write_backlog_bytes_max, 1024, kBytesMax, "not taken yet");
   flags->add_int("--workers", &o->workers, 1, 256, "threads that parse and tokenise");
-  flags->add_int("--worker-queue-max", &o->worker_queue_max, 1, kCountMax, "waiting for them");
-  flags->add_int("--drain-ms", &o->drain_timeout_ms, 0, kMsMax, "for answers at the end");
-  flags->add_int("--ready-stall-ms", &o->ready_stall_ms, 100, kMsMax, "then /ready fails");
+  flags->add_int("--worker-queue-max", &o->worker_queue_max, 1, kCountMax, "requests that wait for them");
+  flags->add_int("--drain-ms", &o->drain_timeout_ms, 0, kMsMax, "for running answers at the end");
+  flags->add_int("--ready-stall-ms", &o->ready_stall_ms, 100, kMsMax, "no step for so long: stalled");
 }
 
 void add_flags(FlagTable* flags, ServeOptions* o) {
   constexpr int64_t kTokensMax = 1'000'000'000;
   add_model_flags(flags, &o->load);
   flags->add_int("--kv-tokens", &o->load.kv.pool_tokens, 0, kTokensMax, "KV pool; 0: what fits");
-  flags->add_string("--served-model-name", &o->served_name, "NAME", "for clients; default: the file's");
+  flags->add_string("--served-model-name", &o->served_name, "NAME",
+                    "as clients name it; default: the file's");
   flags->add_string("--host", &o->server.host, "ADDRESS", "address to listen on");
-  flags->add_int("--port", &o->server.port, 0, 65535, "port; 0: any free one");
+  flags->add_int("--port", &o->server.port, 0, 65535, "port to listen on; 0: any free one");
   flags->add_int("--default-max-tokens", &o->server.default_tokens_max, 0, kTokensMax,
-                 "0: 2048, or 512 for /v1/completions");
-  flags->add_choice("--unknown-fields", &o->unknown_fields, {"refuse", "warn"}, "of requests");
-  flags->add_choice("--prefix-cache", &o->load.prefix_cache, {"on", "off"}, "share prompts");
+                 "0: chat 2048, else 512");
+  flags->add_choice("--unknown-fields", &o->unknown_fields, {"refuse", "warn"}, "in requests");
+  flags->add_choice("--prefix-cache", &o->load.prefix_cache, {"on", "off"},
+                    "prompts share what they begin with");
   flags->add_int("--running-max", &o->load.running_max, 1, 1024, "requests that run at once");
-  flags->add_int("--queue-max", &o->load.queue_max, 1, kTokensMax, "requests that wait");
+  flags->add_int("--queue-max", &o->load.queue_max, 1, 1'000'000, "requests that wait");
   flags->add_int("--step-tokens", &o->load.step_tokens_max, 1, 1 << 16, "tokens of one step");
-  flags->add_choice("--log-format", &o->log_format, {"text", "json"}, "log lines");
-  flags->add_choice("--log-level", &o->log_level, {"debug", "info", "warning", "error"}, "least");
+  flags->add_choice("--log-format", &o->log_format, {"text", "json"}, "of log lines");
+  flags->add_choice("--log-level", &o->log_level, {"debug", "info", "warning", "error"}, "least shown");
   add_limit_flags(flags, &o->server);
 }
 

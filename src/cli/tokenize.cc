@@ -7,10 +7,10 @@
 #include "base/json.h"
 #include "base/utf8.h"
 #include "cli/commands.h"
+#include "cli/open_model.h"
 #include "cli/terminal_text.h"
 #include "cli/vocabulary.h"
 #include "text/tokenizer.h"
-#include "weights/model_file.h"
 
 namespace hussar {
 namespace {
@@ -42,7 +42,7 @@ Result<void> tokenize(const TokenizeOptions& options) {
   for (size_t i = 0; i < options.words.size(); ++i) text += (i > 0 ? " " : "") + options.words[i];
   if (options.words.empty()) text.assign(std::istreambuf_iterator<char>(std::cin), {});
   if (!is_valid_utf8(text)) return Error{ErrorCode::kInvalid, "the text is not valid UTF-8", ""};
-  ASSIGN_OR_RETURN(const ModelFile file, ModelFile::open(options.model));
+  ASSIGN_OR_RETURN(const ModelFile file, open_model(options.model));
   ASSIGN_OR_RETURN(Vocabulary vocabulary, read_vocabulary(file));
   ASSIGN_OR_RETURN(const Tokenizer tokenizer, Tokenizer::create(std::move(vocabulary)));
   const std::vector<TokenId> ids = options.special ? tokenizer.encode(text, {}, Tokenizer::Bos::kAdd)

@@ -1,4 +1,4 @@
-#include "cli/memory.h"
+#include "base/memory.h"
 
 #include <algorithm>
 #include <charconv>
@@ -32,7 +32,8 @@ std::optional<int64_t> leading_number(std::string_view text) {
 std::optional<int64_t> number_of(const std::string& text, const std::string& key) {
   std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) {
-    if (line.starts_with(key) && line.size() > key.size() && line[key.size()] == ' ') {
+    if (line.starts_with(key) && line.size() > key.size() &&
+        (line[key.size()] == ' ' || line[key.size()] == '\t')) {
       return leading_number(std::string_view(line).substr(key.size()));
     }
   }
@@ -87,11 +88,20 @@ int64_t cgroups_room(const std::string& root) {
   return room;
 }
 
+// "Max address space        2048000000           unlimited            bytes": the soft limit comes first.
+int64_t address_space_room(const std::string& root) {
+  const auto limit = number_of(read_file(root + "/proc/self/limits"), "Max address space");
+  const auto used_kib = number_of(read_file(root + "/proc/self/status"), "VmSize:");
+  if (!limit || !used_kib) return kUnlimited;
+  return std::max<int64_t>(0, *limit - *used_kib * 1024);
+}
+
 }  // namespace
 
 int64_t available_memory_bytes(const std::string& root) {
   const auto machine_kib = number_of(read_file(root + "/proc/meminfo"), "MemAvailable:");
-  return std::min(machine_kib ? *machine_kib * 1024 : kUnlimited, cgroups_room(root));
+  return std::min(
+      {machine_kib ? *machine_kib * 1024 : kUnlimited, cgroups_room(root), address_space_room(root)});
 }
 
 std::string bytes_text(int64_t bytes) {

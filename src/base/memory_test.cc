@@ -1,4 +1,4 @@
-#include "cli/memory.h"
+#include "base/memory.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -75,6 +75,17 @@ TEST_F(MemoryTest, AGroupOverItsLimitLeavesNothing) {
   put("/sys/fs/cgroup/memory.max", "5000\n");
   put("/sys/fs/cgroup/memory.current", "6000\n");
   EXPECT_EQ(available_memory_bytes(root_), 0);
+}
+
+TEST_F(MemoryTest, ALimitOfAddressSpaceCounts) {
+  put_machine(100'000'000);
+  put("/proc/self/status", "VmPeak:\t     900 kB\nVmSize:\t     500 kB\n");
+  put("/proc/self/limits",
+      "Max data size             100     unlimited            bytes\n"
+      "Max address space         1024000              unlimited            bytes\n");
+  EXPECT_EQ(available_memory_bytes(root_), 512'000);
+  put("/proc/self/limits", "Max address space         unlimited            unlimited            bytes\n");
+  EXPECT_EQ(available_memory_bytes(root_), 102'400'000'000);
 }
 
 TEST(BytesText, IsShort) {

@@ -6,9 +6,10 @@
 
 namespace hussar {
 
-// The least of MemAvailable and of what each memory cgroup (version 1 or 2) around this process leaves; file
-// pages that the kernel can drop count as free. INT64_MAX where nothing can be read. `root` stands in front
-// of /proc and /sys, so that a test can lay out a machine in a folder.
+// The least of MemAvailable, of what each memory cgroup (version 1 or 2) around this process leaves, and of
+// what its limit of address space leaves; file pages that the kernel can drop count as free. INT64_MAX where
+// nothing can be read. `root` stands in front of /proc and /sys, so that a test can lay out a machine in a
+// folder.
 int64_t available_memory_bytes(const std::string& root = "");
 
 // "98 MB", "3.2 GB": decimal units, for people.
