@@ -274,9 +274,12 @@ void merge_split(float* sums, float* max, float* total, const float* later_sums,
 
 void finish(const float* sums, float total, int32_t head_dim, float* out) {
   const __m256 inverse = _mm256_set1_ps(1.0f / total);
-  for (int32_t h = 0; h < head_dim; h += kWidth) {
-    const __m256i mask = lane_mask(head_dim - h);
-    _mm256_maskstore_ps(out + h, mask, _mm256_mul_ps(_mm256_loadu_ps(sums + h), inverse));
+  int32_t h = 0;
+  for (; h + kWidth <= head_dim; h += kWidth) {
+    _mm256_storeu_ps(out + h, _mm256_mul_ps(_mm256_loadu_ps(sums + h), inverse));
+  }
+  if (h < head_dim) {
+    _mm256_maskstore_ps(out + h, lane_mask(head_dim - h), _mm256_mul_ps(_mm256_loadu_ps(sums + h), inverse));
   }
 }
 
@@ -298,13 +301,18 @@ inline __m128i to_bf16(__m256 x) {
 }
 
 void to_kv(const float* x, int32_t count, HalfType type, uint16_t* out) {
-  for (int32_t i = 0; i < count; i += kWidth) {
-    const int32_t lanes = count - i < kWidth ? count - i : kWidth;
-    const __m256 value = _mm256_maskload_ps(x + i, lane_mask(lanes));
+  int32_t i = 0;
+  for (; i + kWidth <= count; i += kWidth) {
+    const __m256 value = _mm256_loadu_ps(x + i);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(out + i),
+                     type == HalfType::kF16 ? to_f16(value) : to_bf16(value));
+  }
+  if (i < count) {
+    const __m256 value = _mm256_maskload_ps(x + i, lane_mask(count - i));
     alignas(16) uint16_t stored[kWidth];
-    const __m128i half = type == HalfType::kF16 ? to_f16(value) : to_bf16(value);
-    _mm_store_si128(reinterpret_cast<__m128i*>(stored), half);
-    for (int32_t lane = 0; lane < lanes; lane++) out[i + lane] = stored[lane];
+    _mm_store_si128(reinterpret_cast<__m128i*>(stored),
+                    type == HalfType::kF16 ? to_f16(value) : to_bf16(value));
+    for (int32_t lane = 0; i + lane < count; lane++) out[i + lane] = stored[lane];
   }
 }
 

@@ -8,6 +8,8 @@ namespace {
 constexpr int64_t kWidth = 8;
 
 // Lanes of [i, i + 8) that are below `count`, for a masked load or store.
+// Full vectors are loaded and stored without a mask: a masked store takes many times as long on some
+// processors.
 inline __m256i tail_mask(int64_t i, int64_t count) {
   return lane_mask(count - i < kWidth ? count - i : kWidth);
 }
@@ -42,24 +44,38 @@ void rms_norm(const float* x, const float* weight, float epsilon, int64_t count,
   }
 }
 
-// Four pairs at a time; fmaddsub subtracts in the even lanes (first of a pair) and adds in the odd ones.
-void rotate_interleaved(float* x, const float* cosines, const float* sines, int64_t pairs) {
+// Four pairs; fmaddsub subtracts in the even lanes (first of a pair) and adds in the odd ones.
+inline __m256 rotated_pairs(__m256 value, __m128 cosines, __m128 sines) {
   const __m256i twice = _mm256_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3);
-  for (int64_t i = 0; i < pairs; i += 4) {
-    const int64_t left = pairs - i < 4 ? pairs - i : 4;
-    const __m256i pair_mask = lane_mask(2 * left);
-    const __m128i mask = _mm256_castsi256_si128(lane_mask(left));
-    const __m256 c4 = _mm256_castps128_ps256(_mm_maskload_ps(cosines + i, mask));
-    const __m256 s4 = _mm256_castps128_ps256(_mm_maskload_ps(sines + i, mask));
-    const __m256 c = _mm256_permutevar8x32_ps(c4, twice), s = _mm256_permutevar8x32_ps(s4, twice);
+  const __m256 c = _mm256_permutevar8x32_ps(_mm256_castps128_ps256(cosines), twice);
+  const __m256 s = _mm256_permutevar8x32_ps(_mm256_castps128_ps256(sines), twice);
+  return _mm256_fmaddsub_ps(value, c, _mm256_mul_ps(_mm256_permute_ps(value, 0xb1), s));
+}
+
+void rotate_interleaved(float* x, const float* cosines, const float* sines, int64_t pairs) {
+  int64_t i = 0;
+  for (; i + 4 <= pairs; i += 4) {
+    const __m256 value = _mm256_loadu_ps(x + 2 * i);
+    _mm256_storeu_ps(x + 2 * i, rotated_pairs(value, _mm_loadu_ps(cosines + i), _mm_loadu_ps(sines + i)));
+  }
+  if (i < pairs) {
+    const __m256i pair_mask = lane_mask(2 * (pairs - i));
+    const __m128i mask = _mm256_castsi256_si128(lane_mask(pairs - i));
     const __m256 value = _mm256_maskload_ps(x + 2 * i, pair_mask);
-    const __m256 other = _mm256_permute_ps(value, 0xb1);
-    _mm256_maskstore_ps(x + 2 * i, pair_mask, _mm256_fmaddsub_ps(value, c, _mm256_mul_ps(other, s)));
+    const __m128 c = _mm_maskload_ps(cosines + i, mask), s = _mm_maskload_ps(sines + i, mask);
+    _mm256_maskstore_ps(x + 2 * i, pair_mask, rotated_pairs(value, c, s));
   }
 }
 
 void rotate_halves(float* x, const float* cosines, const float* sines, int64_t pairs) {
-  for (int64_t i = 0; i < pairs; i += kWidth) {
+  int64_t i = 0;
+  for (; i + kWidth <= pairs; i += kWidth) {
+    const __m256 c = _mm256_loadu_ps(cosines + i), s = _mm256_loadu_ps(sines + i);
+    const __m256 a = _mm256_loadu_ps(x + i), b = _mm256_loadu_ps(x + i + pairs);
+    _mm256_storeu_ps(x + i, _mm256_fmsub_ps(a, c, _mm256_mul_ps(b, s)));
+    _mm256_storeu_ps(x + i + pairs, _mm256_fmadd_ps(b, c, _mm256_mul_ps(a, s)));
+  }
+  if (i < pairs) {
     const __m256i mask = tail_mask(i, pairs);
     const __m256 c = _mm256_maskload_ps(cosines + i, mask), s = _mm256_maskload_ps(sines + i, mask);
     const __m256 a = _mm256_maskload_ps(x + i, mask), b = _mm256_maskload_ps(x + i + pairs, mask);
@@ -87,15 +103,21 @@ void silu_multiply(float* gate, const float* up, int64_t count) {
 }
 
 void add(float* x, const float* y, int64_t count) {
-  for (int64_t i = 0; i < count; i += kWidth) {
+  int64_t i = 0;
+  for (; i + kWidth <= count; i += kWidth) {
+    _mm256_storeu_ps(x + i, _mm256_add_ps(_mm256_loadu_ps(x + i), _mm256_loadu_ps(y + i)));
+  }
+  if (i < count) {
     const __m256i mask = tail_mask(i, count);
-    _mm256_maskstore_ps(x + i, mask,
-                        _mm256_add_ps(_mm256_maskload_ps(x + i, mask), _mm256_maskload_ps(y + i, mask)));
+    const __m256 sum = _mm256_add_ps(_mm256_maskload_ps(x + i, mask), _mm256_maskload_ps(y + i, mask));
+    _mm256_maskstore_ps(x + i, mask, sum);
   }
 }
 
 void exponential_all(const float* x, int64_t count, float* out) {
-  for (int64_t i = 0; i < count; i += kWidth) {
+  int64_t i = 0;
+  for (; i + kWidth <= count; i += kWidth) _mm256_storeu_ps(out + i, exponential(_mm256_loadu_ps(x + i)));
+  if (i < count) {
     const __m256i mask = tail_mask(i, count);
     _mm256_maskstore_ps(out + i, mask, exponential(_mm256_maskload_ps(x + i, mask)));
   }
@@ -130,14 +152,18 @@ void logit_weights(const float* logits, int64_t count, float max, float inverse_
   for (int64_t begin = 0; begin < count; begin += kLogitChunk) {
     __m256 lanes[2] = {_mm256_setzero_ps(), _mm256_setzero_ps()};
     const int64_t end = begin + kLogitChunk < count ? begin + kLogitChunk : count;
-    for (int64_t i = begin; i < end; i += 2 * kWidth) {
-      for (int64_t half = 0; half < 2 && i + half * kWidth < end; half++) {
-        const __m256i mask = tail_mask(i + half * kWidth, end);
-        const __m256 logit = _mm256_maskload_ps(logits + i + half * kWidth, mask);
-        const __m256 weight = _mm256_and_ps(logit_weight(logit, highest, inverse), _mm256_castsi256_ps(mask));
-        _mm256_maskstore_ps(weights + i + half * kWidth, mask, weight);
-        lanes[half] = _mm256_add_ps(lanes[half], weight);
-      }
+    int64_t i = begin;
+    for (; i + kWidth <= end; i += kWidth) {
+      const __m256 weight = logit_weight(_mm256_loadu_ps(logits + i), highest, inverse);
+      _mm256_storeu_ps(weights + i, weight);
+      lanes[i / kWidth % 2] = _mm256_add_ps(lanes[i / kWidth % 2], weight);
+    }
+    if (i < end) {
+      const __m256i mask = tail_mask(i, end);
+      const __m256 logit = _mm256_maskload_ps(logits + i, mask);
+      const __m256 weight = _mm256_and_ps(logit_weight(logit, highest, inverse), _mm256_castsi256_ps(mask));
+      _mm256_maskstore_ps(weights + i, mask, weight);
+      lanes[i / kWidth % 2] = _mm256_add_ps(lanes[i / kWidth % 2], weight);
     }
     chunk_sums[begin / kLogitChunk] = sum_lanes(lanes[0], lanes[1]);
   }
