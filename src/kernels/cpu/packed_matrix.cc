@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <limits>
@@ -66,18 +67,25 @@ BlockPlaces<Byte> find_block(DType dtype, Byte* panel, int64_t index) {
   return places;
 }
 
+// REQUIRES: zeroes in `more`.
 void write_quants(DType dtype, int32_t lane, const int16_t* q, uint8_t* quants, uint8_t* more) {
-  for (int32_t k = 0; k < kBlockColumns; k++) {
-    const int32_t group = k / 4, at = 4 * lane + k % 4;
-    if (dtype == DType::kQ8_0) {
-      quants[4 * kPanelRows * group + at] = static_cast<uint8_t>(q[k]);
-      continue;
+  constexpr int32_t kVector = 4 * kPanelRows;
+  quants += 4 * lane;
+  more += 4 * lane;
+  if (dtype == DType::kQ8_0) {
+    for (int32_t k = 0; k < kBlockColumns; k++) quants[k / 4 * kVector + k % 4] = static_cast<uint8_t>(q[k]);
+    return;
+  }
+  for (int32_t k = 0; k < 16; k++) {
+    quants[k / 4 * kVector + k % 4] = static_cast<uint8_t>((q[k] & 15) | (q[k + 16] & 15) << 4);
+  }
+  if (has_fifth_bits(dtype)) {
+    for (int32_t k = 0; k < kBlockColumns; k++) more[k % 4] |= static_cast<uint8_t>(q[k] >> 4 << k / 4);
+  }
+  if (dtype == DType::kQ6_K) {
+    for (int32_t k = 0; k < kBlockColumns; k++) {
+      more[k / 16 * kVector + k % 4] |= static_cast<uint8_t>(q[k] >> 4 << k / 4 % 4 * 2);
     }
-    quants[4 * kPanelRows * (group % 4) + at] |= static_cast<uint8_t>((q[k] & 15) << (group / 4 * 4));
-    const int32_t high = q[k] >> 4;
-    if (has_fifth_bits(dtype)) more[at] |= static_cast<uint8_t>(high << group);
-    if (dtype == DType::kQ6_K)
-      more[4 * kPanelRows * (group / 4) + at] |= static_cast<uint8_t>(high << (group % 4 * 2));
   }
 }
 
@@ -109,23 +117,31 @@ void write_packed_block(DType dtype, int32_t lane, int64_t index, const StoredBl
   }
 }
 
-// Fills one panel; rows from `rows` on stay zero.
+// Rows of plain numbers. Column by column, so that the panel is written in order.
+template <typename Number>
+void pack_numbers(const std::byte* first_row, int64_t row_bytes, int32_t rows, int64_t cols, uint8_t* panel) {
+  for (int64_t k = 0; k < cols; k++, panel += kPanelRows * sizeof(Number)) {
+    for (int32_t lane = 0; lane < rows; lane++) {
+      std::memcpy(panel + lane * sizeof(Number), first_row + lane * row_bytes + k * sizeof(Number),
+                  sizeof(Number));
+    }
+  }
+}
+
+// Fills one panel; rows that the tensor lacks stay zero.
 void pack_panel(const TensorView& tensor, int64_t first_row, int64_t panel_bytes, uint8_t* panel) {
   std::memset(panel, 0, static_cast<size_t>(panel_bytes));
   const DTypeInfo& info = dtype_info(tensor.dtype);
   const int64_t row_bytes = tensor.cols / info.block_elements * info.block_bytes;
+  const std::byte* const rows_at = tensor.bytes.data() + first_row * row_bytes;
+  const auto rows = static_cast<int32_t>(std::min<int64_t>(kPanelRows, tensor.rows - first_row));
+  if (tensor.dtype == DType::kF32)
+    return pack_numbers<uint32_t>(rows_at, row_bytes, rows, tensor.cols, panel);
+  if (info.block_elements == 1) return pack_numbers<uint16_t>(rows_at, row_bytes, rows, tensor.cols, panel);
   StoredBlock block;
-  for (int32_t lane = 0; lane < kPanelRows && first_row + lane < tensor.rows; lane++) {
-    const std::byte* row = tensor.bytes.data() + (first_row + lane) * row_bytes;
-    if (info.block_elements == 1) {
-      const auto size = static_cast<size_t>(info.block_bytes);
-      for (int64_t k = 0; k < tensor.cols; k++) {
-        std::memcpy(panel + (k * kPanelRows + lane) * info.block_bytes, row + k * info.block_bytes, size);
-      }
-      continue;
-    }
+  for (int32_t lane = 0; lane < rows; lane++) {
     for (int64_t i = 0; i < tensor.cols / kBlockColumns; i++) {
-      read_stored_block(tensor.dtype, row, i, &block);
+      read_stored_block(tensor.dtype, rows_at + lane * row_bytes, i, &block);
       write_packed_block(tensor.dtype, lane, i, block, panel);
     }
   }
