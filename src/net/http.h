@@ -39,6 +39,7 @@ struct HttpResponse {
 
 struct HttpLimits {
   size_t body_bytes_max = 8 << 20;
+  size_t body_bytes_all_max = 256 << 20;  // of all requests that are being read or answered
   size_t header_bytes_max = 32 << 10;
   size_t headers_max = 100;
   size_t connections_max = 1024;

@@ -71,6 +71,7 @@ struct Shared {
   std::atomic<size_t> connections{0};
   std::atomic<bool> draining{false};
   uint64_t last_request_id = 0;
+  size_t body_bytes = 0;  // promised to requests that are being read or answered
 };
 
 std::vector<HttpHeader> copy_headers(const RequestParser::value_type& message) {
@@ -96,6 +97,7 @@ class Session : public std::enable_shared_from_this<Session> {
     peer_ = peer.address().to_string(ignored) + ":" + std::to_string(peer.port());
   }
   ~Session() {
+    release_body();
     shared_->sessions.erase(this);
     shared_->connections = shared_->sessions.size();
   }
@@ -105,9 +107,12 @@ class Session : public std::enable_shared_from_this<Session> {
     while (!cut_) {
       std::optional<HttpRequest> request = co_await read_request();
       if (!request) break;
-      if (!co_await serve(std::move(*request))) break;
+      const bool reusable = co_await serve(std::move(*request));
+      release_body();
+      if (!reusable) break;
       if (shared_->draining && buffer_.size() == 0) break;
     }
+    release_body();
     co_await close_gently();
   }
 
@@ -158,6 +163,10 @@ class Session : public std::enable_shared_from_this<Session> {
       co_await refuse(status, detail);
       co_return std::nullopt;
     }
+    if (!reserve_body(parser)) {
+      co_await refuse(503, "too many bytes of requests are on their way: try again soon");
+      co_return std::nullopt;
+    }
     if (!parser.is_done()) {
       if (parser.get().count(beast::http::field::expect) != 0 && !co_await send_continue(parser)) {
         co_return std::nullopt;
@@ -203,6 +212,19 @@ class Session : public std::enable_shared_from_this<Session> {
     }
     return {0, ""};
   }
+
+  // A body counts with the length that it announces, or with the largest one. False when all bodies together
+  // would be too long.
+  bool reserve_body(const RequestParser& parser) {
+    if (parser.is_done()) return true;
+    const auto announced = parser.content_length();
+    const size_t bytes = announced ? static_cast<size_t>(*announced) : shared_->limits.body_bytes_max;
+    if (shared_->body_bytes + bytes > shared_->limits.body_bytes_all_max) return false;
+    shared_->body_bytes += bytes;
+    body_bytes_ = bytes;
+    return true;
+  }
+  void release_body() { shared_->body_bytes -= std::exchange(body_bytes_, 0); }
 
   asio::awaitable<bool> send_continue(const RequestParser& parser) {
     if (parser.get().version() != 11 || buffer_.size() != 0) co_return true;
@@ -362,6 +384,7 @@ class Session : public std::enable_shared_from_this<Session> {
   std::shared_ptr<Exchange> exchange_;
   std::string peer_;
   TimePoint deadline_ = TimePoint::max();
+  size_t body_bytes_ = 0;  // of shared_->body_bytes
   bool timed_out_ = false;
   bool idle_ = false;
   bool watching_ = false;

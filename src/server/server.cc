@@ -1,5 +1,6 @@
 #include "server/server.h"
 
+#include <algorithm>
 #include <mutex>
 #include <optional>
 
@@ -135,6 +136,8 @@ Result<void> ServerImpl::listen() {
   const ServerOptions& options = core_->options;
   HttpLimits limits;
   limits.body_bytes_max = static_cast<size_t>(options.body_bytes_max);
+  limits.body_bytes_all_max =
+      static_cast<size_t>(std::max(options.body_bytes_all_max, options.body_bytes_max));
   limits.header_bytes_max = static_cast<size_t>(options.header_bytes_max);
   limits.headers_max = static_cast<size_t>(options.headers_max);
   limits.connections_max = static_cast<size_t>(options.connections_max);

@@ -34,6 +34,7 @@ struct ServerOptions {
   int64_t json_depth_max = 64;
 
   int64_t body_bytes_max = 8 << 20;
+  int64_t body_bytes_all_max = 256 << 20;  // of all requests that are being read or answered
   int64_t header_bytes_max = 32 << 10;
   int64_t headers_max = 100;
   int64_t connections_max = 1024;

@@ -8,6 +8,7 @@ import pathlib
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -34,13 +35,14 @@ class Server:
     def __init__(self, *flags):
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        self._output = tempfile.TemporaryFile("w+")  # a pipe that nobody reads would stop the server when it is full
         self.process = subprocess.Popen(
             [BINARY, "serve", "--model", MODEL, "--served-model-name", NAME, "--port", str(self.port), *flags],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            stdout=self._output, stderr=subprocess.STDOUT)
         deadline = time.monotonic() + START_SECONDS_MAX
         while not self._is_ready():
             if self.process.poll() is not None:
-                raise RuntimeError(f"the server ended with {self.process.returncode}: {self.process.stdout.read()}")
+                raise RuntimeError(f"the server ended with {self.process.returncode}: {self.output()}")
             if time.monotonic() > deadline:
                 self.process.kill()
                 raise RuntimeError("the server did not become ready")
@@ -81,8 +83,11 @@ class Server:
     def stop(self):
         """Ctrl-C; the exit code and what the process printed."""
         self.process.send_signal(signal.SIGINT)
-        output, _ = self.process.communicate(timeout=60)
-        return self.process.returncode, output
+        return self.process.wait(timeout=60), self.output()
+
+    def output(self):
+        self._output.seek(0)
+        return self._output.read()
 
 
 @pytest.fixture(scope="session")
