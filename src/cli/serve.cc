@@ -30,6 +30,8 @@ struct ServeOptions {
 void add_limit_flags(FlagTable* flags, ServerOptions* o) {
   constexpr int64_t kBytesMax = 1 << 30, kMsMax = 86'400'000, kCountMax = 1'000'000;
   flags->add_int("--body-bytes-max", &o->body_bytes_max, 1024, kBytesMax, "of a request's body");
+  flags->add_int("--body-bytes-all-max", &o->body_bytes_all_max, 1024, 1LL << 40,
+                 "of all bodies on their way");
   flags->add_int("--header-bytes-max", &o->header_bytes_max, 1024, kBytesMax, "of its headers");
   flags->add_int("--headers-max", &o->headers_max, 1, 10'000, "headers of a request");
   flags->add_int("--json-depth-max", &o->json_depth_max, 4, 1000, "nesting of a body");
