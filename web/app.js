@@ -101,13 +101,16 @@ async function* readEvents(response) {
 }
 
 function showRunning(running) {
+  const focused = document.activeElement === byId('send');
   chat.running = running;
   byId('send').hidden = running !== null;
   byId('stop').hidden = running === null;
+  if (focused) byId('stop').focus();  // the button under the keyboard has just gone
 }
 
 async function ask(question) {
-  chat.messages.push({role: 'user', content: question});
+  const messages = chat.messages;  // a new chat may begin while this answer is still coming
+  messages.push({role: 'user', content: question});
   addMessage('user', question);
   const element = addMessage('assistant', '');
   const abort = new AbortController();
@@ -118,7 +121,7 @@ async function ask(question) {
     const response = await fetch(chat.hasTemplate ? 'v1/chat/completions' : 'v1/completions', {
       method: 'POST',
       headers: {'Content-Type': 'application/json'},
-      body: JSON.stringify(chat.hasTemplate ? {...asked, messages: chat.messages} : {...asked, prompt: question}),
+      body: JSON.stringify(chat.hasTemplate ? {...asked, messages} : {...asked, prompt: question}),
       signal: abort.signal,
     });
     if (!response.ok) throw new Error((await response.json()).error.message);
@@ -142,8 +145,8 @@ async function ask(question) {
     else addMessage('error', error.message);
   }
   // A question without any answer would stand twice in a row at the next try.
-  if (answer) chat.messages.push({role: 'assistant', content: answer});
-  else chat.messages.pop();
+  if (answer) messages.push({role: 'assistant', content: answer});
+  else messages.pop();
   showRunning(null);
   refreshState();
   byId('input').focus();

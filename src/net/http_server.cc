@@ -47,7 +47,7 @@ class IoMailbox : public Mailbox {
   explicit IoMailbox(asio::io_context* io) : io_(io) {}
   void post(std::function<void()> task) override {
     std::lock_guard lock(mutex_);
-    if (io_ != nullptr) asio::post(*io_, std::move(task));
+    if (io_ != nullptr) asio::post(*io_, [run = std::move(task)] { run_task(run); });
   }
   void close() {
     std::lock_guard lock(mutex_);
@@ -55,6 +55,15 @@ class IoMailbox : public Mailbox {
   }
 
  private:
+  // Where memory ends in the middle of a request, the request ends and not the server.
+  static void run_task(const std::function<void()>& task) {
+    try {
+      task();
+    } catch (const std::exception& error) {
+      log_line(LogLevel::kError, "a request failed", {{"error", error.what()}});
+    }
+  }
+
   std::mutex mutex_;
   asio::io_context* io_;
 };

@@ -352,6 +352,16 @@ TEST_F(HttpServerTest, TurnsAwayOneConnectionTooMany) {
   EXPECT_TRUE(fourth.read_until("GET").starts_with("HTTP/1.1 200 "));
 }
 
+TEST_F(HttpServerTest, ATaskThatThrowsEndsNothingElse) {
+  start();
+  RawClient client(server_->port());
+  client.send(get("/hold"));
+  ASSERT_TRUE(eventually([&] { return held() == 1; }));
+  held_[0].post([] { throw std::bad_alloc(); });
+  held_[0].post([this] { held_[0].answer(text_response("still here")); });
+  EXPECT_TRUE(client.read_until("here").ends_with("still here"));
+}
+
 TEST_F(HttpServerTest, ServesManyAtOnce) {
   start();
   std::vector<std::thread> threads;

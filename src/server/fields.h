@@ -122,7 +122,9 @@ Result<void> apply_rule(const HarmlessField&, std::string_view, const Json&, con
 template <typename T>
 Result<void> read_fields(const JsonObject& object, std::string_view prefix, std::span<const Field<T>> table,
                          const FieldContext& context, T* to, std::vector<std::string>* ignored) {
-  for (const auto& [key, value] : object) {
+  for (const auto& member : object) {
+    const std::string& key = member.first;
+    const Json& value = member.second;
     const std::string name = std::string(prefix) + key;
     const Field<T>* field = nullptr;
     for (const Field<T>& candidate : table) {

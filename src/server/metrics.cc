@@ -18,10 +18,10 @@ using prometheus::MetricType;
 
 // Bounds in seconds. A small model answers in milliseconds on one machine and in minutes on another: three a
 // decade.
-const Histogram::BucketBoundaries kSeconds{0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1,  0.2,  0.5,
-                                           1.0,   2.0,   5.0,   10.0, 20.0, 50.0, 100., 200., 500.};
-const Histogram::BucketBoundaries kTokens{1,   2,    5,    10,   20,    50,    100,   200,
-                                          500, 1000, 2000, 5000, 10000, 20000, 50000, 100000};
+const Histogram::BucketBoundaries seconds_bounds{0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1,  0.2,  0.5,
+                                                 1.0,   2.0,   5.0,   10.0, 20.0, 50.0, 100., 200., 500.};
+const Histogram::BucketBoundaries tokens_bounds{1,   2,    5,    10,   20,    50,    100,   200,
+                                                500, 1000, 2000, 5000, 10000, 20000, 50000, 100000};
 
 double seconds_between(TimePoint from, TimePoint to) {
   return std::chrono::duration<double>(to - from).count();
@@ -33,20 +33,24 @@ struct Metrics::Impl {
   Impl(const Engine& e, const std::string& model_name, const std::string& version)
       : engine(e), labels{{"model_name", model_name}} {
     first_token = &histogram("vllm:time_to_first_token_seconds",
-                             "From a request's last byte to its first token", kSeconds);
-    token_gap = &histogram("vllm:inter_token_latency_seconds", "Gaps between tokens of one answer", kSeconds);
+                             "From a request's last byte to its first token", seconds_bounds);
+    token_gap =
+        &histogram("vllm:inter_token_latency_seconds", "Gaps between tokens of one answer", seconds_bounds);
     token_gap_old =
-        &histogram("vllm:time_per_output_token_seconds", "The same under its older name", kSeconds);
+        &histogram("vllm:time_per_output_token_seconds", "The same under its older name", seconds_bounds);
     e2e = &histogram("vllm:e2e_request_latency_seconds", "From a request's last byte to its last token",
-                     kSeconds);
+                     seconds_bounds);
     queue = &histogram("vllm:request_queue_time_seconds", "From a request's last byte to its admission",
-                       kSeconds);
+                       seconds_bounds);
     inference =
-        &histogram("vllm:request_inference_time_seconds", "From admission to the last token", kSeconds);
-    prefill = &histogram("vllm:request_prefill_time_seconds", "From admission to the first token", kSeconds);
-    decode = &histogram("vllm:request_decode_time_seconds", "From the first to the last token", kSeconds);
-    prompt_tokens = &histogram("vllm:request_prompt_tokens", "Tokens of a request's prompt", kTokens);
-    generation_tokens = &histogram("vllm:request_generation_tokens", "Tokens of a request's answer", kTokens);
+        &histogram("vllm:request_inference_time_seconds", "From admission to the last token", seconds_bounds);
+    prefill =
+        &histogram("vllm:request_prefill_time_seconds", "From admission to the first token", seconds_bounds);
+    decode =
+        &histogram("vllm:request_decode_time_seconds", "From the first to the last token", seconds_bounds);
+    prompt_tokens = &histogram("vllm:request_prompt_tokens", "Tokens of a request's prompt", tokens_bounds);
+    generation_tokens =
+        &histogram("vllm:request_generation_tokens", "Tokens of a request's answer", tokens_bounds);
     responses = &prometheus::BuildCounter()
                      .Name("hussar:http_responses_total")
                      .Help("Answers by path and status")

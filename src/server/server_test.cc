@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "net/raw_client.h"
 #include "server/testing.h"
+#include "server/worker_pool.h"
 
 namespace hussar {
 namespace {
@@ -385,6 +386,20 @@ TEST_F(ServerTest, Metrics) {
        }) {
     EXPECT_NE(text.find(line), std::string::npos) << line << "\n" << text;
   }
+}
+
+TEST(WorkerPoolTest, WorksOffWhatIsQueuedAndSurvivesATaskThatThrows) {
+  std::atomic<int> done{0};
+  WorkerPool pool(2, 100);
+  for (int i = 0; i < 50; ++i) {
+    ASSERT_TRUE(pool.post([&done, i] {
+      if (i % 10 == 0) throw std::bad_alloc();
+      ++done;
+    }));
+  }
+  pool.stop();
+  EXPECT_EQ(done, 45);
+  EXPECT_FALSE(pool.post([] {})) << "nothing is taken after the end";
 }
 
 TEST_F(ServerTest, StopEndsRunningAnswersAndReturns) {

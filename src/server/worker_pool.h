@@ -1,11 +1,13 @@
 // A few threads that work off a bounded queue of tasks.
 #pragma once
 
+#include <exception>
 #include <functional>
 #include <thread>
 #include <vector>
 
 #include "base/bounded_queue.h"
+#include "base/log.h"
 
 namespace hussar {
 
@@ -16,7 +18,7 @@ class WorkerPool {
       threads_.emplace_back([this] {
         std::function<void()> task;
         while (queue_.pop(&task)) {
-          task();
+          run(task);
           task = nullptr;  // what it holds must not wait for the next one
         }
       });
@@ -36,6 +38,16 @@ class WorkerPool {
   }
 
  private:
+  // Nothing of ours throws, but memory may end in the middle of a request: that ends the request, not the
+  // process.
+  static void run(const std::function<void()>& task) {
+    try {
+      task();
+    } catch (const std::exception& error) {
+      log_line(LogLevel::kError, "a request failed", {{"error", error.what()}});
+    }
+  }
+
   BoundedQueue<std::function<void()>> queue_;
   std::vector<std::thread> threads_;
 };

@@ -1,12 +1,13 @@
 """Whatever is sent, the answer is a 4xx with OpenAI's error object that names the field, and the server goes on."""
 
+import concurrent.futures
 import json
 
 import openai
 import pytest
 
 from conftest import NAME
-from wire import post, raw, request
+from wire import events, post, raw, request
 
 COMPLETIONS = "/v1/completions"
 CHAT = "/v1/chat/completions"
@@ -170,6 +171,19 @@ def test_the_clients_exceptions(client):
     with pytest.raises(openai.NotFoundError) as missing:
         client.chat.completions.create(model="gpt-4", messages=HI)
     assert missing.value.code == "model_not_found"
+
+
+def test_bad_input_does_not_touch_another_request(server):
+    """A stream that runs while every bad request above is sent says what it says alone."""
+    asked = {"prompt": "Once upon a time", "max_tokens": 150, "temperature": 0.9, "seed": 11, "ignore_eos": True}
+    alone = post(server, COMPLETIONS, asked)[2]["text"]
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        stream = pool.submit(lambda: "".join(c["choices"][0]["text"] for c in events(server, COMPLETIONS, asked)))
+        for case in FIELDS:
+            assert post(server, *case[0])[0] == case[1]
+        for body, status in BODIES:
+            assert post(server, COMPLETIONS, body)[0] == status
+        assert stream.result() == alone
 
 
 def test_unknown_fields_can_be_named_instead(start_server):
