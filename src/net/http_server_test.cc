@@ -12,6 +12,8 @@
 namespace hussar {
 namespace {
 
+using std::string_literals::operator""s;
+
 std::string get(std::string_view path) { return "GET " + std::string(path) + " HTTP/1.1\r\nHost: x\r\n\r\n"; }
 
 HttpResponse text_response(std::string body) { return {200, "text/plain", {}, std::move(body)}; }
@@ -200,7 +202,7 @@ TEST_F(HttpServerTest, RefusesWhatIsTooLargeOrMalformed) {
       {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "400"},
       {"GET /echo HTTP/1.1\r\nHost: x\r\nExpect: miracles\r\nContent-Length: 1\r\n\r\n", "417"},
       {"\x16\x03\x01\x02 a TLS hello\r\n\r\n", "400"},
-      {std::string("GET /\0 HTTP/1.1\r\nHost: x\r\n\r\n", 30), "400"},
+      {"GET /"s + '\0' + " HTTP/1.1\r\nHost: x\r\n\r\n", "400"},
       {"GET /echo HTTP/1.1\r\nHost: x\r\nA: b\x01\r\n\r\n", "400"},
   };
   for (const auto& [bytes, status] : cases) {
