@@ -12,7 +12,7 @@ namespace {
 using testing::ByteWriter;
 using testing::GgufBuilder;
 
-constexpr uint32_t kF32 = 0, kQ8_0 = 8;
+constexpr uint32_t kTypeF32 = 0, kTypeQ80 = 8;
 
 // Records what it is asked to do; computes nothing.
 class RecordingBackend final : public Backend {
@@ -131,12 +131,12 @@ struct FileSpec {
       uint64_t elements = 1;
       for (const uint64_t size : dimensions) elements *= size;
       const uint64_t bytes = matrix ? elements / 32 * 34 : elements * 4;
-      file.tensor(name, dimensions, matrix ? kQ8_0 : kF32, std::vector<std::byte>(bytes));
+      file.tensor(name, dimensions, matrix ? kTypeQ80 : kTypeF32, std::vector<std::byte>(bytes));
     }
     for (const auto& [name, values] : float_tensors) {
       ByteWriter data;
       for (const float value : values) data.put<float>(value);
-      file.tensor(name, {values.size()}, kF32, data.bytes());
+      file.tensor(name, {values.size()}, kTypeF32, data.bytes());
     }
     return file.build();
   }
@@ -456,6 +456,40 @@ TEST(Model, RefusesATensorWithoutAPlace) {
   const Loaded loaded(bias);
   RecordingBackend backend;
   EXPECT_TRUE(Model::load(*loaded.file, backend, nullptr).ok()) << "a llama with biases on q, k and v is one";
+}
+
+// Whatever a changed file still says: it is refused, or every weight has the bytes and the shape that the
+// configuration asks for.
+TEST(Model, SurvivesEveryChangedByteOfTheHead) {
+  FileSpec spec("qwen2");
+  spec.strings["rope.scaling.type"] = "linear";
+  spec.floats["rope.scaling.factor"] = 2.0f;
+  spec.float_tensors["rope_freqs.weight"] = {1, 1, 2, 2};
+  const std::vector<std::byte> whole = spec.build();
+  int accepted = 0;
+  for (size_t at = 0; at < std::min<size_t>(whole.size(), 2600); ++at) {
+    for (const int value : {0, 1, 2, 4, 31, 32, 33, 64, 127, 128, 255}) {
+      std::vector<std::byte> changed = whole;
+      changed[at] = static_cast<std::byte>(value);
+      const Result<ModelFile> file = ModelFile::parse_gguf(changed, "t.gguf");
+      if (!file.ok()) continue;
+      RecordingBackend backend;
+      const auto model = Model::load(*file, backend, nullptr);
+      if (!model.ok()) continue;
+      ++accepted;
+      for (const auto& [name, weight] : backend.prepared) {
+        const StoredTensor* tensor = file->find_tensor(name);
+        const DTypeInfo& info = dtype_info(weight.dtype);
+        ASSERT_EQ(weight.rows * (weight.cols / info.block_elements) * info.block_bytes,
+                  static_cast<int64_t>(tensor->bytes.size()))
+            << name << ", byte " << at << " = " << value;
+      }
+      const ModelShape& shape = (*model)->config().shape;
+      ASSERT_EQ(shape.heads * shape.head_dim, 32);
+      ASSERT_EQ(shape.heads % shape.kv_heads, 0);
+    }
+  }
+  EXPECT_GT(accepted, 0) << "some bytes (of a name, of an epsilon) may change";
 }
 
 TEST(Model, HandsTheBackendsErrorOn) {

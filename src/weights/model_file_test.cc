@@ -15,7 +15,7 @@ namespace {
 using testing::ByteWriter;
 using testing::GgufBuilder;
 
-constexpr uint32_t kF32 = 0, kQ4_0 = 2, kQ4_K = 12;
+constexpr uint32_t kTypeF32 = 0, kTypeQ40 = 2, kTypeQ4K = 12;
 
 std::vector<std::byte> zeros(size_t count) { return std::vector<std::byte>(count); }
 
@@ -38,8 +38,8 @@ GgufBuilder valid_file() {
   file.key_raw("floats", 9, ByteWriter().put<uint32_t>(6).put<uint64_t>(1).put<float>(2.5f));
   file.key_raw("bools", 9, ByteWriter().put<uint32_t>(7).put<uint64_t>(2).put<uint8_t>(1).put<uint8_t>(0));
   file.key_raw("strings", 9, ByteWriter().put<uint32_t>(8).put<uint64_t>(2).text("a").text(""));
-  file.tensor("matrix", {64, 3}, kQ4_0, zeros(2 * 18 * 3));
-  file.tensor("vector", {5}, kF32, zeros(20));
+  file.tensor("matrix", {64, 3}, kTypeQ40, zeros(2 * 18 * 3));
+  file.tensor("vector", {5}, kTypeF32, zeros(20));
   return file;
 }
 
@@ -88,10 +88,10 @@ TEST(ModelFile, ReadsEveryKindOfValue) {
 
 TEST(ModelFile, ReadsTensorsOutermostDimensionFirst) {
   GgufBuilder builder;
-  builder.tensor("matrix", {32, 3}, kQ4_0, zeros(18 * 3));
+  builder.tensor("matrix", {32, 3}, kTypeQ40, zeros(18 * 3));
   std::vector<std::byte> marked(20);
   marked[0] = std::byte{42};
-  builder.tensor("vector", {5}, kF32, marked);
+  builder.tensor("vector", {5}, kTypeF32, marked);
   const std::vector<std::byte> bytes = builder.build();
   const Result<ModelFile> file = parse(bytes);
   ASSERT_TRUE(file.ok()) << file.error().message;
@@ -224,45 +224,45 @@ TEST(ModelFile, RefusesBadAlignment) {
   GgufBuilder wide;
   wide.alignment = 4096;
   wide.key_uint32("general.alignment", 4096)
-      .tensor("t", {4}, kF32, zeros(16))
-      .tensor("u", {4}, kF32, zeros(16));
+      .tensor("t", {4}, kTypeF32, zeros(16))
+      .tensor("u", {4}, kTypeF32, zeros(16));
   EXPECT_EQ(message_of(wide), "");
 }
 
 TEST(ModelFile, RefusesBadTensorNames) {
   for (const std::string& name : {std::string(), std::string("\xc3\x28"), std::string("a\x1b[31m")}) {
     GgufBuilder file;
-    file.tensor(name, {4}, kF32, zeros(16));
+    file.tensor(name, {4}, kTypeF32, zeros(16));
     expect_part(message_of(file), "tensor 0's name is empty, not valid UTF-8 or has control characters");
   }
   GgufBuilder at_limit;
-  at_limit.tensor(std::string(64, 'n'), {4}, kF32, zeros(16));
+  at_limit.tensor(std::string(64, 'n'), {4}, kTypeF32, zeros(16));
   EXPECT_EQ(message_of(at_limit), "");
   GgufBuilder too_long;
-  too_long.tensor(std::string(65, 'n'), {4}, kF32, zeros(16));
+  too_long.tensor(std::string(65, 'n'), {4}, kTypeF32, zeros(16));
   expect_part(message_of(too_long, ErrorCode::kTooLarge), "limit of 64");
   GgufBuilder twice;
-  twice.tensor("a", {4}, kF32, zeros(16)).tensor("a", {4}, kF32, zeros(16));
+  twice.tensor("a", {4}, kTypeF32, zeros(16)).tensor("a", {4}, kTypeF32, zeros(16));
   expect_part(message_of(twice), "tensor 'a' stands there twice");
 }
 
 TEST(ModelFile, RefusesBadShapes) {
   GgufBuilder none;
-  none.tensor("t", {}, kF32, zeros(16));
+  none.tensor("t", {}, kTypeF32, zeros(16));
   expect_part(message_of(none), "'t' has 0 dimensions");
   GgufBuilder five;
-  five.tensor("t", {1, 1, 1, 1, 1}, kF32, zeros(16));
+  five.tensor("t", {1, 1, 1, 1, 1}, kTypeF32, zeros(16));
   expect_part(message_of(five), "'t' has 5 dimensions");
   for (const uint64_t size : {uint64_t{0}, uint64_t{1} << 63, ~uint64_t{0}}) {
     GgufBuilder file;
-    file.tensor("t", {4, size}, kF32, zeros(16));
+    file.tensor("t", {4, size}, kTypeF32, zeros(16));
     expect_part(message_of(file), "'t' has a dimension below 1");
   }
   GgufBuilder part_of_block;
-  part_of_block.tensor("t", {33, 2}, kQ4_0, zeros(72));
+  part_of_block.tensor("t", {33, 2}, kTypeQ40, zeros(72));
   expect_part(message_of(part_of_block), "'t' has rows of 33 elements, not a multiple of Q4_0's block of 32");
   GgufBuilder part_of_super_block;
-  part_of_super_block.tensor("t", {128, 2}, kQ4_K, zeros(144));
+  part_of_super_block.tensor("t", {128, 2}, kTypeQ4K, zeros(144));
   expect_part(message_of(part_of_super_block), "not a multiple of Q4_K's block of 256");
 }
 
@@ -276,30 +276,30 @@ TEST(ModelFile, RefusesProductsThatOverflow) {
                                                      {3, large, large}};
   for (const auto& shape : shapes) {
     GgufBuilder file;
-    file.tensor("t", shape, kF32, zeros(64));
+    file.tensor("t", shape, kTypeF32, zeros(64));
     expect_part(message_of(file), "'t' has dimensions whose product overflows");
   }
   GgufBuilder quantized;
-  quantized.tensor("t", {uint64_t{1} << 62, 4}, kQ4_0, zeros(64));
+  quantized.tensor("t", {uint64_t{1} << 62, 4}, kTypeQ40, zeros(64));
   expect_part(message_of(quantized), "'t' has dimensions whose product overflows");
 }
 
 TEST(ModelFile, RefusesBadOffsets) {
   for (const uint64_t offset : {uint64_t{1}, uint64_t{16}, ~uint64_t{0}}) {
     GgufBuilder file;
-    file.tensor_raw("t", {4}, kF32, offset).data_zeros(64);
+    file.tensor_raw("t", {4}, kTypeF32, offset).data_zeros(64);
     expect_part(message_of(file), "not a multiple of the alignment 32");
   }
   for (const uint64_t offset : {uint64_t{64}, uint64_t{1} << 40, uint64_t{1} << 63, ~uint64_t{0} - 31}) {
     GgufBuilder file;
-    file.tensor_raw("t", {4}, kF32, offset).data_zeros(64);
+    file.tensor_raw("t", {4}, kTypeF32, offset).data_zeros(64);
     expect_part(message_of(file), "but the file has only 64 bytes of tensor data");
   }
   GgufBuilder overlap;
-  overlap.tensor_raw("b", {16}, kF32, 32).tensor_raw("a", {16}, kF32, 0).data_zeros(128);
+  overlap.tensor_raw("b", {16}, kTypeF32, 32).tensor_raw("a", {16}, kTypeF32, 0).data_zeros(128);
   expect_part(message_of(overlap), "tensors 'a' and 'b' overlap");
   GgufBuilder same;
-  same.tensor_raw("a", {4}, kF32, 0).tensor_raw("b", {4}, kF32, 0).data_zeros(32);
+  same.tensor_raw("a", {4}, kTypeF32, 0).tensor_raw("b", {4}, kTypeF32, 0).data_zeros(32);
   expect_part(message_of(same), "overlap");
 }
 
@@ -376,7 +376,7 @@ TEST(ModelFile, OpensAFileAndReleasesPages) {
   const std::string path = ::testing::TempDir() + "/model_file_test_" + std::to_string(::getpid()) + ".gguf";
   GgufBuilder builder;
   std::vector<std::byte> data(64 << 10, std::byte{7});
-  builder.tensor("t", {16, 1024}, kF32, data);
+  builder.tensor("t", {16, 1024}, kTypeF32, data);
   const std::vector<std::byte> bytes = builder.build();
   std::ofstream(path, std::ios::binary)
       .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
