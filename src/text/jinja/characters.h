@@ -21,7 +21,6 @@ enum class Case { kUpper, kLower, kTitle };
 // Appends the full mapping of one code point: more than one for some ("ß" to "SS").
 void append_case(char32_t c, Case to, std::string* out);
 
-// The bytes of `text` without whitespace at its ends.
 size_t skip_space(std::string_view text,
                   size_t offset);  // the first offset at or behind `offset` that is no space
 size_t skip_space_back(std::string_view text, size_t end);  // the end of text[0, end) without trailing spaces

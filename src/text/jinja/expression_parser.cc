@@ -78,7 +78,7 @@ NameId ExpressionParser::intern(const std::string& name) {
 }
 
 Result<ExprPtr> ExpressionParser::parse_expression(Conditional conditional) {
-  const Depth depth(&depth_);
+  const Depth nested(&depth_);
   if (too_deep()) return too_deep_error();
   return conditional == Conditional::kAllowed ? parse_conditional() : parse_junction(Junction::kOr);
 }
@@ -113,7 +113,7 @@ Result<ExprPtr> ExpressionParser::parse_junction(Junction junction) {
 Result<ExprPtr> ExpressionParser::parse_not() {
   const int line = current().line;
   if (!skip_name("not")) return parse_compare();
-  const Depth depth(&depth_);
+  const Depth nested(&depth_);
   if (too_deep()) return too_deep_error();
   ASSIGN_OR_RETURN(ExprPtr operand, parse_not());
   return make(line, NotExpr{std::move(operand)});
@@ -205,7 +205,7 @@ Result<ExprPtr> ExpressionParser::parse_power() {
 }
 
 Result<ExprPtr> ExpressionParser::parse_unary(Filters filters) {
-  const Depth depth(&depth_);
+  const Depth nested(&depth_);
   if (too_deep()) return too_deep_error();
   const int line = current().line;
   ExprPtr value;

@@ -1,4 +1,12 @@
-// Runs a parsed template.
+// Runs a parsed template, with jinja2's rules as HF transformers sets it up. Known differences, none met in a
+// real template:
+//  - integers have 64 bits; what python computes beyond them is refused;
+//  - `safe` and `escape` give plain strings: adding to them escapes nothing;
+//  - a constant is not folded at compile time, where jinja2 turns some errors of constants (a slice of a
+//  number) into undefined;
+//  - a name that is assigned later in an outer block still has the rendering's value before, where jinja2 has
+//  it undefined;
+//  - what python prints with an address (functions, generators, loops) can't be printed.
 #pragma once
 
 #include <memory>

@@ -70,7 +70,7 @@ Result<Block> Parser::parse_template() {
 }
 
 Result<Block> Parser::parse_block(Names end_names) {
-  const Depth depth(&depth_);
+  const Depth nested(depth());
   if (too_deep()) return too_deep_error();
   Block block;
   for (;;) {
@@ -192,7 +192,7 @@ Result<Statement> Parser::parse_for(int line) {
 }
 
 Result<Target> Parser::parse_target_item(Members members) {
-  const Depth depth(&depth_);
+  const Depth nested(depth());
   if (too_deep()) return too_deep_error();
   if (skip_operator("(")) {
     ASSIGN_OR_RETURN(Target tuple, parse_target(members));
@@ -263,17 +263,17 @@ Result<void> Parser::parse_parameters(MacroStatement* macro) {
 }
 
 Result<void> Parser::parse_macro_body(MacroStatement* macro, std::string_view end_name) {
-  mentions_.emplace_back();
+  mentions().emplace_back();
   const LoopBody around = std::exchange(loop_, LoopBody::kOutside);
   ASSIGN_OR_RETURN(macro->body, parse_body_to(end_name));
   loop_ = around;
   const auto is_parameter = [this, macro](const std::string& name) {
     return std::count(macro->parameters.begin(), macro->parameters.end(), intern(name)) != 0;
   };
-  macro->takes_caller = mentions_.back().caller && !is_parameter("caller");
-  macro->takes_rest_positional = mentions_.back().varargs && !is_parameter("varargs");
-  macro->takes_rest_named = mentions_.back().kwargs && !is_parameter("kwargs");
-  mentions_.pop_back();
+  macro->takes_caller = mentions().back().caller && !is_parameter("caller");
+  macro->takes_rest_positional = mentions().back().varargs && !is_parameter("varargs");
+  macro->takes_rest_named = mentions().back().kwargs && !is_parameter("kwargs");
+  mentions().pop_back();
   return {};
 }
 

@@ -76,8 +76,8 @@ class ExpressionParser {
     bool varargs = false;
     bool kwargs = false;
   };
-  std::vector<Mentions> mentions_;
-  int32_t depth_ = 0;
+  std::vector<Mentions>& mentions() { return mentions_; }
+  int32_t* depth() { return &depth_; }
 
  private:
   Result<ExprPtr> parse_conditional();
@@ -106,6 +106,8 @@ class ExpressionParser {
 
   std::vector<Token> tokens_;
   size_t position_ = 0;
+  std::vector<Mentions> mentions_;
+  int32_t depth_ = 0;
   int32_t depth_max_;
   Template* template_;
   std::unordered_map<std::string, NameId> name_ids_;

@@ -139,7 +139,7 @@ Result<Suffix> ExpressionParser::parse_test() {
   } else if ((next == TokenType::kName && !ends) || next == TokenType::kText || next == TokenType::kInteger ||
              next == TokenType::kFloat || at_operator("[") || at_operator("{")) {
     if (at_name("is")) return fail("tests can't be chained");
-    const Depth depth(&depth_);
+    const Depth nested(&depth_);
     if (too_deep()) return too_deep_error();
     const int argument_line = current().line;
     ASSIGN_OR_RETURN(ExprPtr argument, parse_primary());

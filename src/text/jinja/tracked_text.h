@@ -36,10 +36,6 @@ class Text {
   // How many code points stand before a byte offset on a border.
   size_t code_points_before(size_t offset) const;
 
-  // The bytes and ranges, for the final answer.
-  std::string take_bytes() && { return std::move(bytes_); }
-  std::vector<ByteRange> take_foreign() && { return std::move(foreign_); }
-
  private:
   std::string bytes_;
   std::vector<ByteRange> foreign_;
@@ -62,7 +58,6 @@ class TextBuilder {
   // Fails at once when `count` pieces of `bytes` each can't be had.
   void expect(size_t bytes, int64_t count);
 
-  size_t size() const { return bytes_.size(); }
   bool failed() const { return failed_; }
   Error error() const;  // REQUIRES: failed()
   Result<TextRef> finish();

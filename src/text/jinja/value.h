@@ -143,7 +143,6 @@ class SequenceBuilder {
     failed_ = failed_ || (count > 0 && !budget_->has(items * sizeof(Value), static_cast<size_t>(count)));
   }
   bool failed() const { return failed_; }
-  size_t size() const { return items_.size(); }
   Result<SequenceRef> finish_sequence(SequenceKind kind);
   Result<Value> finish(SequenceKind kind, Origin origin);
 
