@@ -82,6 +82,7 @@ if(HUSSAR_TESTS)
   endfunction()
   hussar_test_tool(dump_logits base kernels weights model)
   hussar_test_tool(encode_lines base weights text)
+  target_sources(encode_lines PRIVATE ${CMAKE_SOURCE_DIR}/src/cli/vocabulary.cc)
   hussar_test_tool(render_template base text)
 
   if(NOT HUSSAR_SANITIZE)

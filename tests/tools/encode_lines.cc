@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/utf8.h"
+#include "cli/vocabulary.h"
 #include "text/tokenizer.h"
 #include "weights/model_file.h"
 
@@ -22,34 +23,10 @@ namespace {
 
 using hussar::ByteRange;
 using hussar::TokenId;
-using hussar::TokenKind;
 
 [[noreturn]] void fail(const std::string& message) {
   std::fprintf(stderr, "encode_lines: %s\n", message.c_str());
   std::exit(2);
-}
-
-template <typename T>
-const T& list(const hussar::ModelFile& file, const char* key) {
-  const hussar::MetaValue* value = file.find(key);
-  const T* found = value == nullptr ? nullptr : std::get_if<T>(value);
-  if (found == nullptr) fail(std::string("the file lacks ") + key);
-  return *found;
-}
-
-// GGUF counts the kinds from 1, in the order of TokenKind.
-hussar::Vocabulary read_vocabulary(const hussar::ModelFile& file) {
-  hussar::Vocabulary v;
-  auto pre = file.get_string("tokenizer.ggml.pre");
-  if (!pre.ok()) fail(pre.error().message);
-  v.pre = *pre;
-  v.tokens = list<std::vector<std::string>>(file, "tokenizer.ggml.tokens");
-  v.merges = list<std::vector<std::string>>(file, "tokenizer.ggml.merges");
-  for (const int64_t kind : list<std::vector<int64_t>>(file, "tokenizer.ggml.token_type")) {
-    if (kind < 1 || kind > 6) fail("a token's kind is out of range");
-    v.kinds.push_back(static_cast<TokenKind>(kind - 1));
-  }
-  return v;
 }
 
 std::optional<uint32_t> read_u32() {
@@ -70,9 +47,10 @@ int main(int argc, char** argv) {
   if (argc != 2 && argc != 3) fail("usage: encode_lines MODEL.gguf [PRE]");
   const auto file = hussar::ModelFile::open(argv[1]);
   if (!file.ok()) fail(file.error().message);
-  hussar::Vocabulary vocabulary = read_vocabulary(*file);
-  if (argc == 3) vocabulary.pre = argv[2];
-  const auto tokenizer = hussar::Tokenizer::create(std::move(vocabulary));
+  auto vocabulary = hussar::read_vocabulary(*file);
+  if (!vocabulary.ok()) fail(vocabulary.error().message);
+  if (argc == 3) vocabulary->pre = argv[2];
+  const auto tokenizer = hussar::Tokenizer::create(std::move(*vocabulary));
   if (!tokenizer.ok()) fail(tokenizer.error().message);
 
   while (const auto range_count = read_u32()) {
