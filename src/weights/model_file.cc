@@ -40,6 +40,8 @@ struct ModelFile::Contents {
   std::optional<MappedFile> mapping;  // none for bytes that the caller keeps
   std::span<const std::byte> bytes;
   GgufContents gguf;
+  std::vector<std::pair<std::string, Json>> documents;
+  std::optional<std::string> chat_template;
   std::vector<uint32_t> key_index, tensor_index;
 };
 
@@ -79,6 +81,17 @@ const MetaValue* ModelFile::find(std::string_view key) const {
 
 const StoredTensor* ModelFile::find_tensor(std::string_view name) const {
   return find_by_name(contents_->gguf.tensors, contents_->tensor_index, name, name_of_tensor);
+}
+
+const Json* ModelFile::document(std::string_view name) const {
+  for (const auto& [key, value] : contents_->documents) {
+    if (key == name) return &value;
+  }
+  return nullptr;
+}
+
+const std::string* ModelFile::chat_template_text() const {
+  return contents_->chat_template ? &*contents_->chat_template : nullptr;
 }
 
 namespace {

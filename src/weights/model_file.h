@@ -1,4 +1,4 @@
-// A model file as data: metadata and tensors, checked before use. Knows formats, not models.
+// A model as data: metadata and tensors, checked before use. Knows formats, not models.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/dtype.h"
+#include "base/json.h"
 #include "base/result.h"
 
 namespace hussar {
@@ -49,6 +50,13 @@ class ModelFile {
 
   const MetaValue* find(std::string_view key) const;             // null when absent
   const StoredTensor* find_tensor(std::string_view name) const;  // null when absent
+
+  // A JSON file that stands beside a folder's weights ("config.json", "tokenizer.json",
+  // "tokenizer_config.json", "generation_config.json"), parsed. Null when there is none, and for GGUF, which
+  // has metadata() instead.
+  const Json* document(std::string_view name) const;
+  // "chat_template.jinja" beside a folder's weights; null as above.
+  const std::string* chat_template_text() const;
 
   // Typed look-ups. Errors: kInvalid naming the key when it is absent or has another type.
   Result<int64_t> get_int(std::string_view key) const;
