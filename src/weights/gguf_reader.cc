@@ -7,9 +7,9 @@
 #include <string_view>
 
 #include "base/dtype.h"
-#include "base/utf8.h"
 #include "weights/byte_cursor.h"
 #include "weights/gguf_types.h"
+#include "weights/names.h"
 
 namespace hussar {
 namespace {
@@ -35,13 +35,6 @@ constexpr uint32_t kGgufTypeCount = 13;
 // A key, type and the smallest value; a name, dimension count, one dimension, type and offset.
 constexpr uint64_t kKeyEntryBytesMin = 8 + 1 + 4 + 1;
 constexpr uint64_t kTensorEntryBytesMin = 8 + 1 + 4 + 8 + 4 + 8;
-
-// A name that may stand in a message: text, and no control characters that could forge a line.
-bool is_printable_name(std::string_view name) {
-  if (name.empty() || !is_valid_utf8(name)) return false;
-  return std::none_of(name.begin(), name.end(),
-                      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
-}
 
 std::string quoted(std::string_view what, std::string_view name) {
   std::string text(what);

@@ -1,11 +1,15 @@
 #include "weights/model_file.h"
 
 #include <algorithm>
+#include <filesystem>
+#include <functional>
 #include <numeric>
 #include <optional>
+#include <system_error>
 
 #include "base/mapped_file.h"
 #include "weights/gguf_reader.h"
+#include "weights/model_folder.h"
 
 namespace hussar {
 namespace {
@@ -37,9 +41,11 @@ std::string_view name_of_tensor(const StoredTensor& tensor) { return tensor.name
 
 struct ModelFile::Contents {
   std::string path;
-  std::optional<MappedFile> mapping;  // none for bytes that the caller keeps
-  std::span<const std::byte> bytes;
-  GgufContents gguf;
+  ModelFormat format = ModelFormat::kGguf;
+  int64_t size_bytes = 0;
+  std::vector<MappedFile> mappings;  // none for bytes that the caller keeps
+  std::vector<std::pair<std::string, MetaValue>> metadata;
+  std::vector<StoredTensor> tensors;
   std::vector<std::pair<std::string, Json>> documents;
   std::optional<std::string> chat_template;
   std::vector<uint32_t> key_index, tensor_index;
@@ -51,36 +57,56 @@ ModelFile& ModelFile::operator=(ModelFile&&) noexcept = default;
 ModelFile::~ModelFile() = default;
 
 Result<ModelFile> ModelFile::open(const std::string& path) {
+  std::error_code ignored;
+  const bool is_folder = std::filesystem::is_directory(path, ignored);
+  if (is_folder || path.ends_with(".safetensors")) {
+    ASSIGN_OR_RETURN(ModelFolder folder, is_folder ? read_model_folder(path) : read_safetensors_file(path));
+    auto contents = std::make_unique<Contents>();
+    contents->path = path;
+    contents->format = ModelFormat::kSafetensors;
+    for (const MappedFile& file : folder.mappings) {
+      contents->size_bytes += static_cast<int64_t>(file.bytes().size());
+    }
+    contents->mappings = std::move(folder.mappings);
+    contents->tensors = std::move(folder.tensors);
+    contents->documents = std::move(folder.documents);
+    contents->chat_template = std::move(folder.chat_template);
+    contents->tensor_index = sorted_index(contents->tensors, name_of_tensor);
+    return ModelFile(std::move(contents));
+  }
   ASSIGN_OR_RETURN(MappedFile mapping, MappedFile::open(path));
   ASSIGN_OR_RETURN(ModelFile file, parse_gguf(mapping.bytes(), path));
-  file.contents_->mapping = std::move(mapping);
+  file.contents_->mappings.push_back(std::move(mapping));
   return file;
 }
 
 Result<ModelFile> ModelFile::parse_gguf(std::span<const std::byte> bytes, const std::string& name) {
+  ASSIGN_OR_RETURN(GgufContents gguf, read_gguf(bytes, name));
   auto contents = std::make_unique<Contents>();
   contents->path = name;
-  contents->bytes = bytes;
-  ASSIGN_OR_RETURN(contents->gguf, read_gguf(bytes, name));
-  contents->key_index = sorted_index(contents->gguf.metadata, key_of);
-  contents->tensor_index = sorted_index(contents->gguf.tensors, name_of_tensor);
+  contents->size_bytes = static_cast<int64_t>(bytes.size());
+  contents->metadata = std::move(gguf.metadata);
+  contents->tensors = std::move(gguf.tensors);
+  contents->key_index = sorted_index(contents->metadata, key_of);
+  contents->tensor_index = sorted_index(contents->tensors, name_of_tensor);
   return ModelFile(std::move(contents));
 }
 
 const std::string& ModelFile::path() const { return contents_->path; }
-int64_t ModelFile::size_bytes() const { return static_cast<int64_t>(contents_->bytes.size()); }
+ModelFormat ModelFile::format() const { return contents_->format; }
+int64_t ModelFile::size_bytes() const { return contents_->size_bytes; }
 const std::vector<std::pair<std::string, MetaValue>>& ModelFile::metadata() const {
-  return contents_->gguf.metadata;
+  return contents_->metadata;
 }
-const std::vector<StoredTensor>& ModelFile::tensors() const { return contents_->gguf.tensors; }
+const std::vector<StoredTensor>& ModelFile::tensors() const { return contents_->tensors; }
 
 const MetaValue* ModelFile::find(std::string_view key) const {
-  const auto* entry = find_by_name(contents_->gguf.metadata, contents_->key_index, key, key_of);
+  const auto* entry = find_by_name(contents_->metadata, contents_->key_index, key, key_of);
   return entry == nullptr ? nullptr : &entry->second;
 }
 
 const StoredTensor* ModelFile::find_tensor(std::string_view name) const {
-  return find_by_name(contents_->gguf.tensors, contents_->tensor_index, name, name_of_tensor);
+  return find_by_name(contents_->tensors, contents_->tensor_index, name, name_of_tensor);
 }
 
 const Json* ModelFile::document(std::string_view name) const {
@@ -127,9 +153,14 @@ Result<std::string> ModelFile::get_string(std::string_view key) const {
 }
 
 void ModelFile::release(const StoredTensor& tensor) const {
-  if (!contents_->mapping) return;
-  const auto offset = static_cast<size_t>(tensor.bytes.data() - contents_->bytes.data());
-  contents_->mapping->release_pages(offset, tensor.bytes.size());
+  const std::less_equal<const std::byte*> not_after;  // a total order, as < between objects is not
+  for (const MappedFile& mapping : contents_->mappings) {
+    const std::span<const std::byte> all = mapping.bytes();
+    if (!not_after(all.data(), tensor.bytes.data())) continue;
+    if (!not_after(tensor.bytes.data() + tensor.bytes.size(), all.data() + all.size())) continue;
+    mapping.release_pages(static_cast<size_t>(tensor.bytes.data() - all.data()), tensor.bytes.size());
+    return;
+  }
 }
 
 }  // namespace hussar

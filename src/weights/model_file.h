@@ -28,12 +28,16 @@ struct StoredTensor {
   std::span<const std::byte> bytes;  // into the mapped file
 };
 
-// An open model file. The spans of its tensors live as long as it does.
+enum class ModelFormat : uint8_t { kGguf, kSafetensors };
+
+// An open model: a GGUF file, or a Hugging Face folder of safetensors files and JSON documents. The spans of
+// its tensors live as long as it does.
 class ModelFile {
  public:
-  // Reads GGUF version 2 or 3 (little-endian). Every offset, count, dimension product, string length and
-  // alignment is checked against the file's size before it is used. Errors: kNotFound, kIo, kInvalid
-  // (malformed; says where), kUnsupported (version, tensor type).
+  // Reads GGUF version 2 or 3 (little-endian), a folder (see document() below), or a lone .safetensors file
+  // without documents. Every offset, count, dimension product, string length and alignment is checked against
+  // the file's size before it is used. Errors: kNotFound, kIo, kInvalid (malformed; says where), kUnsupported
+  // (version, tensor type), kTooLarge.
   static Result<ModelFile> open(const std::string& path);
 
   // The same over bytes that outlive the object; for tests and fuzzing.
@@ -44,7 +48,8 @@ class ModelFile {
   ~ModelFile();
 
   const std::string& path() const;
-  int64_t size_bytes() const;
+  ModelFormat format() const;
+  int64_t size_bytes() const;  // of the file, or of a folder's weights
   const std::vector<std::pair<std::string, MetaValue>>& metadata() const;  // in the file's order
   const std::vector<StoredTensor>& tensors() const;
 
