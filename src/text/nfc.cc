@@ -25,6 +25,8 @@ bool starts_anew(char32_t c) {
          property->comb_index == UINT16_MAX;
 }
 
+bool is_continuation_byte(char byte) { return (static_cast<unsigned char>(byte) & 0xC0) == 0x80; }
+
 int combining_class(utf8proc_int32_t c) { return utf8proc_get_property(c)->combining_class; }
 
 // Sorts each run of combining marks by class. utf8proc's own loop does it by swapping neighbours, which is
@@ -61,9 +63,29 @@ void append_nfc(std::string_view text, std::vector<utf8proc_int32_t>* points, st
   for (utf8proc_ssize_t i = 0; i < count; ++i) append_utf8(static_cast<char32_t>((*points)[i]), out);
 }
 
+// What is left of a changed part when the code points that it begins with in both forms are taken off.
+void add_edit(std::string_view text, size_t begin, size_t end, std::string_view normal, size_t new_begin,
+              std::vector<NfcEdit>* edits) {
+  const std::string_view before = text.substr(begin, end - begin);
+  const std::string_view after = normal.substr(new_begin);
+  if (before == after) return;
+  size_t same = static_cast<size_t>(
+      std::mismatch(before.begin(), before.end(), after.begin(), after.end()).first - before.begin());
+  // To a border of both; the bytes before it are the same.
+  while (same > 0 && ((same < before.size() && is_continuation_byte(before[same])) ||
+                      (same < after.size() && is_continuation_byte(after[same])))) {
+    --same;
+  }
+  edits->push_back({begin + same, end, new_begin + same, normal.size()});
+}
+
 }  // namespace
 
 std::string_view to_nfc(std::string_view text, std::string* storage) {
+  return to_nfc(text, storage, nullptr);
+}
+
+std::string_view to_nfc(std::string_view text, std::string* storage, std::vector<NfcEdit>* edits) {
   storage->clear();
   std::vector<utf8proc_int32_t> points;
   size_t copied = 0;  // what is before it stands in *storage, if anything does
@@ -90,7 +112,9 @@ std::string_view to_nfc(std::string_view text, std::string* storage) {
       }
     }
     storage->append(text, copied, anew - copied);
+    const size_t new_begin = storage->size();
     append_nfc(text.substr(anew, end - anew), &points, storage);
+    if (edits != nullptr) add_edit(text, anew, end, *storage, new_begin, edits);
     copied = anew = end;
   }
   if (copied == 0) return text;

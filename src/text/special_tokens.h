@@ -4,7 +4,6 @@
 #include <optional>
 #include <span>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "base/types.h"
@@ -15,22 +14,34 @@ namespace hussar {
 // Immutable and thread-safe.
 class SpecialTokens {
  public:
-  // Spelling and id; the spellings outlive the object. An empty one, or one that is not valid UTF-8, is never
-  // found.
-  explicit SpecialTokens(std::vector<std::pair<std::string_view, TokenId>> tokens);
+  struct Entry {
+    std::string_view spelling;  // outlives the object
+    TokenId id;
+    bool takes_space_before = false;
+    bool takes_space_behind = false;
+  };
+  // An empty spelling, or one that is not valid UTF-8, is never found.
+  explicit SpecialTokens(std::vector<Entry> tokens);
+
+  bool empty() const { return tokens_.empty(); }
 
   struct Match {
-    size_t begin, end;
+    size_t begin, end;  // with the white space that the token takes, which is none before `from`
     TokenId id;
   };
-  // The next one at or behind `from` that has no byte in a `foreign` range; those are sorted and disjoint.
+  // The next one at or behind `from` whose spelling has no byte in a `foreign` range; those are sorted and
+  // disjoint.
   std::optional<Match> find(std::string_view text, size_t from, std::span<const ByteRange> foreign) const;
 
  private:
-  std::optional<Match> match_at(std::string_view text, size_t begin, size_t end_max) const;
+  struct Place {
+    size_t end;
+    const Entry* entry;
+  };
+  std::optional<Place> longest_at(std::string_view text, size_t begin, size_t end_max) const;
 
-  std::vector<std::pair<std::string_view, TokenId>> tokens_;  // sorted by spelling
-  bool begins_[256] = {};                                     // bytes with which one begins
+  std::vector<Entry> tokens_;  // sorted by spelling
+  bool begins_[256] = {};      // bytes with which one begins
 };
 
 }  // namespace hussar

@@ -51,6 +51,10 @@ Result<void> check_sizes(const Vocabulary& v) {
   if (v.bos < -1 || v.bos >= static_cast<TokenId>(v.tokens.size())) {
     return invalid_vocabulary("the BOS token's id is outside the vocabulary", "bos_token_id");
   }
+  for (const SpecialRule& rule : v.special_rules) {
+    if (rule.id >= 0 && static_cast<size_t>(rule.id) < v.tokens.size()) continue;
+    return invalid_vocabulary("a special token's id is outside the vocabulary", "tokens");
+  }
   if (v.bos < 0 && v.add_bos)
     return invalid_vocabulary("a BOS token is to be added, but there is none", "add_bos_token");
   return {};
@@ -84,6 +88,35 @@ Result<std::vector<Bpe::Merge>> parse_merges(const Vocabulary& v, const IdsByTex
   return merges;
 }
 
+// The parts of the `foreign` ranges that lie in [begin, end) of a text, as ranges of that part's normal form.
+// A range that ends inside a changed part covers all of it.
+void move_ranges(std::span<const ByteRange> foreign, size_t begin, size_t end,
+                 const std::vector<NfcEdit>& edits, std::vector<ByteRange>* moved) {
+  auto edit = edits.begin();
+  size_t edit_end = 0, new_edit_end = 0;  // of the last edit that lies before `edit`
+  // Where the byte at `at`, not before those of earlier calls, went; inside an edit, to its begin or end.
+  const auto move = [&](size_t at, size_t NfcEdit::*inside) {
+    for (; edit != edits.end() && edit->end <= at; ++edit) {
+      edit_end = edit->end;
+      new_edit_end = edit->new_end;
+    }
+    if (edit != edits.end() && edit->begin < at) return (*edit).*inside;
+    return new_edit_end + (at - edit_end);
+  };
+  for (const ByteRange& range : foreign) {
+    if (range.end <= begin || range.end <= range.begin) continue;
+    if (range.begin >= end) break;
+    const size_t new_begin = move(std::max(range.begin, begin) - begin, &NfcEdit::new_begin);
+    moved->push_back({new_begin, move(std::min(range.end, end) - begin, &NfcEdit::new_end)});
+    // Two that share a changed part would overlap.
+    if (moved->size() > 1) {
+      ByteRange& last = moved->back();
+      last.begin = std::max(last.begin, (*moved)[moved->size() - 2].end);
+      last.end = std::max(last.end, last.begin);
+    }
+  }
+}
+
 }  // namespace
 
 struct Tokenizer::Impl {
@@ -93,11 +126,16 @@ struct Tokenizer::Impl {
   struct Work {
     std::vector<std::string_view> words;
     std::string normalised;
+    std::vector<NfcEdit> edits;
+    std::vector<ByteRange> foreign;
     Bpe::Scratch scratch;
   };
   void read_tokens();
+  void read_specials();
   void encode_word(std::string_view word, Bpe::Scratch* scratch, std::vector<TokenId>* out) const;
-  void encode_segment(std::string_view text, Work* work, std::vector<TokenId>* out) const;
+  void encode_normal(std::string_view text, Work* work, std::vector<TokenId>* out) const;
+  void encode_segment(std::string_view text, size_t begin, std::span<const ByteRange> foreign, Work* work,
+                      std::vector<TokenId>* out) const;
 
   const Vocabulary vocabulary;
   const Pretokenizer pretokenizer;
@@ -110,6 +148,10 @@ struct Tokenizer::Impl {
   std::unique_ptr<std::atomic<Reachable>[]>
       reachable;  // [tokens]; relaxed: every thread finds the same answer
   std::optional<SpecialTokens> special_tokens;
+  std::vector<std::string> normal_spellings;  // of those in normal_specials
+  std::optional<SpecialTokens> normal_specials;
+  bool wants_nfc = false;
+  bool ignores_merges = false;
   std::optional<Bpe> bpe;
 };
 
@@ -121,7 +163,6 @@ void Tokenizer::Impl::read_tokens() {
   bytes_begin.reserve(count + 1);
   ids_by_spelling.reserve(count);
   std::vector<TokenId> spelt_tokens;
-  std::vector<std::pair<std::string_view, TokenId>> specials;
   for (size_t i = 0; i < count; ++i) {
     const std::string& spelling = vocabulary.tokens[i];
     const auto id = static_cast<TokenId>(i);
@@ -131,7 +172,6 @@ void Tokenizer::Impl::read_tokens() {
     const auto spelt = kind == TokenKind::kNormal ? bytes_of_spelling(spelling) : std::nullopt;
     bytes += spelt ? *spelt : spelling;
     if (spelt && !spelt->empty()) spelt_tokens.push_back(id);
-    if (kind == TokenKind::kControl || kind == TokenKind::kUserDefined) specials.emplace_back(spelling, id);
   }
   bytes_begin.push_back(bytes.size());
   // Views into `bytes`, which moves no more from here on.
@@ -142,14 +182,47 @@ void Tokenizer::Impl::read_tokens() {
     word_token_bytes_max = std::max(word_token_bytes_max, word.size());
     if (word.size() == 1) byte_tokens[static_cast<unsigned char>(word[0])] = id;
   }
-  special_tokens.emplace(std::move(specials));
+}
+
+// REQUIRES: the ids of the rules are tokens.
+void Tokenizer::Impl::read_specials() {
+  std::vector<const SpecialRule*> rules(vocabulary.tokens.size());
+  size_t normal_count = 0;
+  for (const SpecialRule& rule : vocabulary.special_rules) {
+    rules[static_cast<size_t>(rule.id)] = &rule;
+    normal_count += rule.in_normal_form;
+  }
+  normal_spellings.reserve(normal_count);  // so that they stay where the views point
+  std::vector<SpecialTokens::Entry> plain, normal;
+  std::string storage;
+  for (size_t i = 0; i < vocabulary.tokens.size(); ++i) {
+    const TokenKind kind = vocabulary.kinds[i];
+    if (kind != TokenKind::kControl && kind != TokenKind::kUserDefined) continue;
+    SpecialTokens::Entry entry{.spelling = vocabulary.tokens[i], .id = static_cast<TokenId>(i)};
+    if (const SpecialRule* rule = rules[i]) {
+      entry.takes_space_before = rule->takes_space_before;
+      entry.takes_space_behind = rule->takes_space_behind;
+      if (rule->in_normal_form && is_valid_utf8(entry.spelling)) {
+        normal_spellings.emplace_back(wants_nfc ? to_nfc(entry.spelling, &storage) : entry.spelling);
+        entry.spelling = normal_spellings.back();
+        normal.push_back(entry);
+        continue;
+      }
+    }
+    plain.push_back(entry);
+  }
+  special_tokens.emplace(std::move(plain));
+  normal_specials.emplace(std::move(normal));
 }
 
 Result<Tokenizer> Tokenizer::create(Vocabulary vocabulary) {
   RETURN_IF_ERROR(check_sizes(vocabulary));
   ASSIGN_OR_RETURN(auto pretokenizer, Pretokenizer::create(vocabulary.pre));
   auto impl = std::make_unique<Impl>(std::move(vocabulary), std::move(pretokenizer));
+  impl->wants_nfc = impl->vocabulary.wants_nfc.value_or(impl->pretokenizer.wants_nfc());
+  impl->ignores_merges = impl->vocabulary.ignores_merges.value_or(impl->pretokenizer.ignores_merges());
   impl->read_tokens();
+  impl->read_specials();
   ASSIGN_OR_RETURN(const auto merges, parse_merges(impl->vocabulary, impl->ids_by_spelling));
   impl->bpe.emplace(impl->byte_tokens, merges);
   return Tokenizer(std::move(impl));
@@ -161,7 +234,7 @@ void Tokenizer::Impl::encode_word(std::string_view word, Bpe::Scratch* scratch,
   if (whole == ids_by_word.end()) return bpe->encode(word, scratch, out);
   const TokenId id = whole->second;
   const Reachable known = reachable[id].load(std::memory_order_relaxed);
-  if (pretokenizer.ignores_merges() || known == Reachable::kYes) return out->push_back(id);
+  if (ignores_merges || known == Reachable::kYes) return out->push_back(id);
   const size_t before = out->size();
   bpe->encode(word, scratch, out);
   if (known != Reachable::kUnknown) return;
@@ -169,12 +242,32 @@ void Tokenizer::Impl::encode_word(std::string_view word, Bpe::Scratch* scratch,
   reachable[id].store(yes ? Reachable::kYes : Reachable::kNo, std::memory_order_relaxed);
 }
 
-void Tokenizer::Impl::encode_segment(std::string_view text, Work* work, std::vector<TokenId>* out) const {
-  if (text.empty()) return;
-  if (pretokenizer.wants_nfc()) text = to_nfc(text, &work->normalised);
+// Text that is in the form that the vocabulary wants, without special tokens.
+void Tokenizer::Impl::encode_normal(std::string_view text, Work* work, std::vector<TokenId>* out) const {
   work->words.clear();
   pretokenizer.split(text, &work->words);
   for (const std::string_view word : work->words) encode_word(word, &work->scratch, out);
+}
+
+// What stands behind `begin`, in which no special token is left but for those of the normal form.
+void Tokenizer::Impl::encode_segment(std::string_view text, size_t begin, std::span<const ByteRange> foreign,
+                                     Work* work, std::vector<TokenId>* out) const {
+  std::string_view segment = text.substr(begin);
+  if (segment.empty()) return;
+  if (normal_specials->empty()) {
+    return encode_normal(wants_nfc ? to_nfc(segment, &work->normalised) : segment, work, out);
+  }
+  work->edits.clear();
+  work->foreign.clear();
+  if (wants_nfc) segment = to_nfc(segment, &work->normalised, &work->edits);
+  move_ranges(foreign, begin, text.size(), work->edits, &work->foreign);
+  size_t at = 0;
+  while (const auto match = normal_specials->find(segment, at, work->foreign)) {
+    encode_normal(segment.substr(at, match->begin - at), work, out);
+    out->push_back(match->id);
+    at = match->end;
+  }
+  encode_normal(segment.substr(at), work, out);
 }
 
 std::vector<TokenId> Tokenizer::encode(std::string_view text, std::span<const ByteRange> foreign,
@@ -184,11 +277,11 @@ std::vector<TokenId> Tokenizer::encode(std::string_view text, std::span<const By
   Impl::Work work;
   size_t begin = 0;
   while (const auto match = impl_->special_tokens->find(text, begin, foreign)) {
-    impl_->encode_segment(text.substr(begin, match->begin - begin), &work, &ids);
+    impl_->encode_segment(text.substr(0, match->begin), begin, foreign, &work, &ids);
     ids.push_back(match->id);
     begin = match->end;
   }
-  impl_->encode_segment(text.substr(begin), &work, &ids);
+  impl_->encode_segment(text, begin, foreign, &work, &ids);
   const Vocabulary& v = impl_->vocabulary;
   if (bos == Bos::kAdd && v.add_bos && (ids.empty() || ids.front() != v.bos)) ids.insert(ids.begin(), v.bos);
   return ids;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -15,15 +16,26 @@ namespace hussar {
 
 enum class TokenKind : uint8_t { kNormal, kUnknown, kControl, kUserDefined, kUnused, kByte };
 
+// What a control or user-defined token does beyond standing for its own text.
+struct SpecialRule {
+  TokenId id;
+  bool takes_space_before = false;  // the white space in front of it belongs to it
+  bool takes_space_behind = false;
+  // It is looked for in normalised text, between the tokens without this mark.
+  bool in_normal_form = false;
+};
+
 // A tokenizer's data as a model file gives it.
 struct Vocabulary {
   std::string
       pre;  // the pre-tokenizer's name as GGUF spells it: "smollm", "qwen2", "llama-bpe", "gpt-2", ...
   std::vector<std::string> tokens;  // in the byte-level alphabet (a space is "Ġ"), special tokens as they are
   std::vector<TokenKind> kinds;     // [tokens]
-  std::vector<std::string> merges;  // "left right", the first one binds strongest
-  TokenId bos = -1;                 // -1: none
-  bool add_bos = false;             // encode() with kAddBos puts it in front
+  std::vector<std::string> merges;                // "left right", the first one binds strongest
+  TokenId bos = -1;                               // -1: none
+  bool add_bos = false;                           // encode() with kAddBos puts it in front
+  std::optional<bool> wants_nfc, ignores_merges;  // as in Pretokenizer; absent: as `pre` has it
+  std::vector<SpecialRule> special_rules;         // of those tokens that have one
 };
 
 struct ByteRange {
