@@ -43,10 +43,11 @@ SpecialTokens::SpecialTokens(std::vector<Entry> tokens) : tokens_(std::move(toke
   for (const Entry& token : tokens_) begins_[static_cast<unsigned char>(token.spelling[0])] = true;
 }
 
-// Narrows the sorted tokens byte by byte to those that the text could still be.
-std::optional<SpecialTokens::Place> SpecialTokens::longest_at(std::string_view text, size_t begin,
+// The longest token that begins at `begin`. Narrows the sorted tokens byte by byte to those that the text
+// could still be.
+std::optional<SpecialTokens::Match> SpecialTokens::longest_at(std::string_view text, size_t begin,
                                                               size_t end_max) const {
-  std::optional<Place> longest;
+  std::optional<Match> longest;
   auto low = tokens_.begin();
   auto high = tokens_.end();
   for (size_t at = begin; at < end_max; ++at) {
@@ -59,7 +60,7 @@ std::optional<SpecialTokens::Place> SpecialTokens::longest_at(std::string_view t
     high = std::partition_point(low, high, [&](const Entry& token) { return byte_at(token) == wanted; });
     // The one that ends here sorts before its extensions.
     if (low != high && low->spelling.size() == depth + 1) {
-      longest = Place{at + 1, &*low};
+      longest = Match{begin, at + 1, &*low};
       low =
           std::find_if(low, high, [depth](const Entry& token) { return token.spelling.size() > depth + 1; });
     }
@@ -68,6 +69,7 @@ std::optional<SpecialTokens::Place> SpecialTokens::longest_at(std::string_view t
   return longest;
 }
 
+// The next token at or behind `from` without a foreign byte.
 std::optional<SpecialTokens::Match> SpecialTokens::find(std::string_view text, size_t from,
                                                         std::span<const ByteRange> foreign) const {
   auto range = std::partition_point(foreign.begin(), foreign.end(),
@@ -81,14 +83,24 @@ std::optional<SpecialTokens::Match> SpecialTokens::find(std::string_view text, s
     const size_t own_end = range == foreign.end() ? text.size() : std::min(range->begin, text.size());
     for (; at < own_end; ++at) {
       if (!begins_[static_cast<unsigned char>(text[at])]) continue;
-      const auto place = longest_at(text, at, own_end);
-      if (!place) continue;
-      const Entry& entry = *place->entry;
-      return Match{entry.takes_space_before ? skip_white_space_back(text, at, from) : at,
-                   entry.takes_space_behind ? skip_white_space(text, place->end) : place->end, entry.id};
+      if (auto match = longest_at(text, at, own_end)) return match;
     }
   }
   return std::nullopt;
+}
+
+void SpecialTokens::split(std::string_view text, size_t begin, std::span<const ByteRange> foreign,
+                          std::vector<Piece>* pieces) const {
+  size_t done = begin;
+  for (auto match = find(text, begin, foreign); match; match = find(text, match->end, foreign)) {
+    const Entry& entry = *match->entry;
+    const size_t first =
+        entry.takes_space_before ? skip_white_space_back(text, match->begin, done) : match->begin;
+    if (done < first) pieces->push_back({done, first, -1});
+    done = entry.takes_space_behind ? skip_white_space(text, match->end) : match->end;
+    pieces->push_back({first, done, entry.id});
+  }
+  if (done < text.size()) pieces->push_back({done, text.size(), -1});
 }
 
 }  // namespace hussar

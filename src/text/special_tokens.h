@@ -25,20 +25,24 @@ class SpecialTokens {
 
   bool empty() const { return tokens_.empty(); }
 
-  struct Match {
-    size_t begin, end;  // with the white space that the token takes, which is none before `from`
-    TokenId id;
+  struct Piece {
+    size_t begin, end;
+    TokenId id;  // -1: text without special tokens
   };
-  // The next one at or behind `from` whose spelling has no byte in a `foreign` range; those are sorted and
-  // disjoint.
-  std::optional<Match> find(std::string_view text, size_t from, std::span<const ByteRange> foreign) const;
+  // Appends the pieces of what stands at and behind `begin`; the pieces of text are not empty. No spelling
+  // that is found has a byte in a `foreign` range; those are sorted and disjoint. White space that a token
+  // takes belongs to its piece, foreign or not. As in HF's tokenizers, a token may still begin in the white
+  // space that the one before it takes.
+  void split(std::string_view text, size_t begin, std::span<const ByteRange> foreign,
+             std::vector<Piece>* pieces) const;
 
  private:
-  struct Place {
-    size_t end;
+  struct Match {
+    size_t begin, end;  // of the spelling
     const Entry* entry;
   };
-  std::optional<Place> longest_at(std::string_view text, size_t begin, size_t end_max) const;
+  std::optional<Match> longest_at(std::string_view text, size_t begin, size_t end_max) const;
+  std::optional<Match> find(std::string_view text, size_t from, std::span<const ByteRange> foreign) const;
 
   std::vector<Entry> tokens_;  // sorted by spelling
   bool begins_[256] = {};      // bytes with which one begins

@@ -11,6 +11,7 @@
 #include "base/utf8.h"
 #include "text/bpe.h"
 #include "text/byte_alphabet.h"
+#include "text/error_text.h"
 #include "text/nfc.h"
 #include "text/pretokenizer.h"
 #include "text/special_tokens.h"
@@ -26,13 +27,6 @@ enum class Reachable : uint8_t { kUnknown, kYes, kNo };
 
 Error invalid_vocabulary(const std::string& message, const char* key) {
   return Error{ErrorCode::kInvalid, message, std::string("tokenizer.ggml.") + key};
-}
-
-// For an error message: short, and nothing in it that could garble a terminal.
-std::string quoted(std::string_view text) {
-  std::string shown = "\"";
-  for (const char c : text.substr(0, 64)) shown += c >= 0x20 && c != 0x7F && c != '"' ? c : '?';
-  return shown + "\"";
 }
 
 Result<void> check_sizes(const Vocabulary& v) {
@@ -88,6 +82,15 @@ Result<std::vector<Bpe::Merge>> parse_merges(const Vocabulary& v, const IdsByTex
   return merges;
 }
 
+// What is looked for in normalised text has to be in its form, and is shown in it.
+void normalise_specials(Vocabulary* v) {
+  std::string storage;
+  for (const SpecialRule& rule : v->special_rules) {
+    std::string& spelling = v->tokens[static_cast<size_t>(rule.id)];
+    if (rule.in_normal_form && is_valid_utf8(spelling)) spelling = std::string(to_nfc(spelling, &storage));
+  }
+}
+
 // The parts of the `foreign` ranges that lie in [begin, end) of a text, as ranges of that part's normal form.
 // A range that ends inside a changed part covers all of it.
 void move_ranges(std::span<const ByteRange> foreign, size_t begin, size_t end,
@@ -128,6 +131,7 @@ struct Tokenizer::Impl {
     std::string normalised;
     std::vector<NfcEdit> edits;
     std::vector<ByteRange> foreign;
+    std::vector<SpecialTokens::Piece> pieces, normal_pieces;
     Bpe::Scratch scratch;
   };
   void read_tokens();
@@ -148,7 +152,6 @@ struct Tokenizer::Impl {
   std::unique_ptr<std::atomic<Reachable>[]>
       reachable;  // [tokens]; relaxed: every thread finds the same answer
   std::optional<SpecialTokens> special_tokens;
-  std::vector<std::string> normal_spellings;  // of those in normal_specials
   std::optional<SpecialTokens> normal_specials;
   bool wants_nfc = false;
   bool ignores_merges = false;
@@ -187,29 +190,18 @@ void Tokenizer::Impl::read_tokens() {
 // REQUIRES: the ids of the rules are tokens.
 void Tokenizer::Impl::read_specials() {
   std::vector<const SpecialRule*> rules(vocabulary.tokens.size());
-  size_t normal_count = 0;
-  for (const SpecialRule& rule : vocabulary.special_rules) {
-    rules[static_cast<size_t>(rule.id)] = &rule;
-    normal_count += rule.in_normal_form;
-  }
-  normal_spellings.reserve(normal_count);  // so that they stay where the views point
+  for (const SpecialRule& rule : vocabulary.special_rules) rules[static_cast<size_t>(rule.id)] = &rule;
   std::vector<SpecialTokens::Entry> plain, normal;
-  std::string storage;
   for (size_t i = 0; i < vocabulary.tokens.size(); ++i) {
     const TokenKind kind = vocabulary.kinds[i];
     if (kind != TokenKind::kControl && kind != TokenKind::kUserDefined) continue;
     SpecialTokens::Entry entry{.spelling = vocabulary.tokens[i], .id = static_cast<TokenId>(i)};
-    if (const SpecialRule* rule = rules[i]) {
+    const SpecialRule* rule = rules[i];
+    if (rule != nullptr) {
       entry.takes_space_before = rule->takes_space_before;
       entry.takes_space_behind = rule->takes_space_behind;
-      if (rule->in_normal_form && is_valid_utf8(entry.spelling)) {
-        normal_spellings.emplace_back(wants_nfc ? to_nfc(entry.spelling, &storage) : entry.spelling);
-        entry.spelling = normal_spellings.back();
-        normal.push_back(entry);
-        continue;
-      }
     }
-    plain.push_back(entry);
+    (rule != nullptr && rule->in_normal_form ? normal : plain).push_back(entry);
   }
   special_tokens.emplace(std::move(plain));
   normal_specials.emplace(std::move(normal));
@@ -218,8 +210,10 @@ void Tokenizer::Impl::read_specials() {
 Result<Tokenizer> Tokenizer::create(Vocabulary vocabulary) {
   RETURN_IF_ERROR(check_sizes(vocabulary));
   ASSIGN_OR_RETURN(auto pretokenizer, Pretokenizer::create(vocabulary.pre));
+  const bool wants_nfc = vocabulary.wants_nfc.value_or(pretokenizer.wants_nfc());
+  if (wants_nfc) normalise_specials(&vocabulary);
   auto impl = std::make_unique<Impl>(std::move(vocabulary), std::move(pretokenizer));
-  impl->wants_nfc = impl->vocabulary.wants_nfc.value_or(impl->pretokenizer.wants_nfc());
+  impl->wants_nfc = wants_nfc;
   impl->ignores_merges = impl->vocabulary.ignores_merges.value_or(impl->pretokenizer.ignores_merges());
   impl->read_tokens();
   impl->read_specials();
@@ -261,13 +255,15 @@ void Tokenizer::Impl::encode_segment(std::string_view text, size_t begin, std::s
   work->foreign.clear();
   if (wants_nfc) segment = to_nfc(segment, &work->normalised, &work->edits);
   move_ranges(foreign, begin, text.size(), work->edits, &work->foreign);
-  size_t at = 0;
-  while (const auto match = normal_specials->find(segment, at, work->foreign)) {
-    encode_normal(segment.substr(at, match->begin - at), work, out);
-    out->push_back(match->id);
-    at = match->end;
+  work->normal_pieces.clear();
+  normal_specials->split(segment, 0, work->foreign, &work->normal_pieces);
+  for (const SpecialTokens::Piece& piece : work->normal_pieces) {
+    if (piece.id >= 0) {
+      out->push_back(piece.id);
+    } else {
+      encode_normal(segment.substr(piece.begin, piece.end - piece.begin), work, out);
+    }
   }
-  encode_normal(segment.substr(at), work, out);
 }
 
 std::vector<TokenId> Tokenizer::encode(std::string_view text, std::span<const ByteRange> foreign,
@@ -275,13 +271,14 @@ std::vector<TokenId> Tokenizer::encode(std::string_view text, std::span<const By
   CHECK_NOTE(is_valid_utf8(text), "the tokenizer was given text that is not UTF-8");
   std::vector<TokenId> ids;
   Impl::Work work;
-  size_t begin = 0;
-  while (const auto match = impl_->special_tokens->find(text, begin, foreign)) {
-    impl_->encode_segment(text.substr(0, match->begin), begin, foreign, &work, &ids);
-    ids.push_back(match->id);
-    begin = match->end;
+  impl_->special_tokens->split(text, 0, foreign, &work.pieces);
+  for (const SpecialTokens::Piece& piece : work.pieces) {
+    if (piece.id >= 0) {
+      ids.push_back(piece.id);
+    } else {
+      impl_->encode_segment(text.substr(0, piece.end), piece.begin, foreign, &work, &ids);
+    }
   }
-  impl_->encode_segment(text, begin, foreign, &work, &ids);
   const Vocabulary& v = impl_->vocabulary;
   if (bos == Bos::kAdd && v.add_bos && (ids.empty() || ids.front() != v.bos)) ids.insert(ids.begin(), v.bos);
   return ids;

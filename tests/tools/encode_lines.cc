@@ -2,6 +2,7 @@
 // others over many texts.
 //
 //   encode_lines MODEL.gguf [PRE]      PRE: a pre-tokenizer to use in place of the file's
+//   encode_lines tokenizer.json [add]  add: with the tokens that it puts in front
 //
 // A record on standard input is little-endian: u32 count of foreign ranges, for each u32 begin and u32 end,
 // u32 size, the text's bytes. An answer is the ids, separated by spaces, a tab, and the bytes that they stand
@@ -11,12 +12,16 @@
 #include <cstdlib>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "base/json.h"
+#include "base/mapped_file.h"
 #include "base/utf8.h"
 #include "cli/vocabulary.h"
 #include "text/tokenizer.h"
+#include "text/tokenizer_json.h"
 #include "weights/model_file.h"
 
 namespace {
@@ -41,15 +46,30 @@ uint32_t read_u32_inside() {
   return *value;
 }
 
+hussar::Result<hussar::Vocabulary> read_gguf(const char* path) {
+  const auto file = hussar::ModelFile::open(path);
+  if (!file.ok()) return file.error();
+  return hussar::read_vocabulary(*file);
+}
+
+hussar::Result<hussar::Vocabulary> read_json(const char* path) {
+  const auto file = hussar::MappedFile::open(path);
+  if (!file.ok()) return file.error();
+  const std::string_view text(reinterpret_cast<const char*>(file->bytes().data()), file->bytes().size());
+  const auto document = hussar::parse_json(text, {.bytes_max = size_t{64} << 20, .depth_max = 64});
+  if (!document.ok()) return document.error();
+  return hussar::read_tokenizer_json(*document);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 2 && argc != 3) fail("usage: encode_lines MODEL.gguf [PRE]");
-  const auto file = hussar::ModelFile::open(argv[1]);
-  if (!file.ok()) fail(file.error().message);
-  auto vocabulary = hussar::read_vocabulary(*file);
+  if (argc != 2 && argc != 3) fail("usage: encode_lines MODEL.gguf [PRE] | tokenizer.json [add]");
+  const bool json = std::string_view(argv[1]).ends_with(".json");
+  auto vocabulary = json ? read_json(argv[1]) : read_gguf(argv[1]);
   if (!vocabulary.ok()) fail(vocabulary.error().message);
-  if (argc == 3) vocabulary->pre = argv[2];
+  if (!json && argc == 3) vocabulary->pre = argv[2];
+  const auto bos = json && argc == 3 ? hussar::Tokenizer::Bos::kAdd : hussar::Tokenizer::Bos::kOmit;
   const auto tokenizer = hussar::Tokenizer::create(std::move(*vocabulary));
   if (!tokenizer.ok()) fail(tokenizer.error().message);
 
@@ -64,7 +84,7 @@ int main(int argc, char** argv) {
     if (!hussar::is_valid_utf8(text)) fail("a text is not valid UTF-8");
     std::string line;
     std::string bytes;
-    for (const TokenId id : tokenizer->encode(text, foreign, hussar::Tokenizer::Bos::kOmit)) {
+    for (const TokenId id : tokenizer->encode(text, foreign, bos)) {
       if (!line.empty()) line += ' ';
       line += std::to_string(id);
       bytes += tokenizer->token_bytes(id);
