@@ -5,7 +5,7 @@
 namespace hussar {
 namespace {
 
-constexpr size_t kBytesMax = 96;
+constexpr size_t kBytesMax = 240;  // a pre-tokenizer with its expression
 
 std::string shorten(std::string_view text) {
   std::string out =

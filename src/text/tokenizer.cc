@@ -175,6 +175,9 @@ void Tokenizer::Impl::read_tokens() {
     const auto spelt = kind == TokenKind::kNormal ? bytes_of_spelling(spelling) : std::nullopt;
     bytes += spelt ? *spelt : spelling;
     if (spelt && !spelt->empty()) spelt_tokens.push_back(id);
+    // A byte's own token may be one that is looked for as well; text in which it is not still has the byte.
+    if (kind == TokenKind::kUserDefined && spelling.size() == 1)
+      byte_tokens[static_cast<unsigned char>(spelling[0])] = id;
   }
   bytes_begin.push_back(bytes.size());
   // Views into `bytes`, which moves no more from here on.

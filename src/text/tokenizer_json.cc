@@ -90,10 +90,15 @@ Result<AddedToken> read_added_token(const Json& item, int64_t id, const std::str
 
 Result<void> apply_added_token(const AddedToken& token, Vocabulary* v) {
   const auto index = static_cast<size_t>(token.rule.id);
-  // Plain text never becomes a control token, so the byte could not be written any more.
   const auto bytes = bytes_of_spelling(*token.content);
-  if (token.special && v->kinds[index] == TokenKind::kNormal && bytes && bytes->size() == 1) {
-    return json_unsupported("the added token " + quoted(*token.content) + " is special and a single byte");
+  if (v->kinds[index] == TokenKind::kNormal && bytes) {
+    if (*bytes != *token.content) {
+      return json_unsupported("the added token " + quoted(*token.content) +
+                              " is one of the model's that stands for other bytes");
+    }
+    // Plain text never becomes a control token, so the byte could not be written any more.
+    if (token.special && bytes->size() == 1)
+      return json_unsupported("the added token " + quoted(*token.content) + " is special and a single byte");
   }
   v->kinds[index] = token.special ? TokenKind::kControl : TokenKind::kUserDefined;
   const SpecialRule& rule = token.rule;
@@ -287,8 +292,8 @@ Result<void> add_decoder_tokens(const Json& added_tokens_decoder, Vocabulary* vo
       return json_invalid(
           "token " + std::to_string(index) + " is " +
           (index < vocabulary->tokens.size() ? quoted(vocabulary->tokens[index]) : "missing") +
-          ", but tokenizer_config.json says that it is " + quoted(*token.content) +
-          ": the two files belong to different models");
+          " in tokenizer.json, but " + quoted(*token.content) +
+          " here: the two files belong to different models");
     }
     const TokenKind kind = vocabulary->kinds[index];
     if (kind == TokenKind::kControl || kind == TokenKind::kUserDefined) continue;
