@@ -12,6 +12,7 @@
 #include "cli/open_model.h"
 #include "cli/version.h"
 #include "cli/vocabulary.h"
+#include "cli/weights_flag.h"
 #include "engine/engine_loop.h"
 #include "model/model.h"
 
@@ -121,6 +122,7 @@ void add_model_flags(FlagTable* flags, LoadOptions* options) {
   flags->add_int("--threads", &options->threads, 0, 1024, "CPU threads; 0: all that it may use");
   flags->add_choice("--isa", &options->isa, {"auto", "reference", "avx2", "avx512"}, "kernels to use");
   flags->add_int("--ctx", &options->kv.context_tokens, 0, kTokensMax, "context tokens; 0: the model's");
+  add_weights_flag(flags, &options->weights);
   flags->add_choice("--kv-type", &options->kv_type, {"f16", "bf16"}, "numbers of the KV cache");
 }
 
@@ -145,7 +147,8 @@ Result<std::unique_ptr<LoadedModel>> load_model(const LoadOptions& options,
   RETURN_IF_ERROR(check_weights_fit(file));
   const CpuOptions cpu{.threads = static_cast<int32_t>(options.threads), .isa = options.isa};
   ASSIGN_OR_RETURN(std::unique_ptr<Backend> backend, make_cpu_backend(cpu));
-  ASSIGN_OR_RETURN(std::unique_ptr<Model> model, Model::load(file, *backend, progress));
+  ASSIGN_OR_RETURN(std::unique_ptr<Model> model,
+                   Model::load(file, *backend, weight_choice(options.weights), progress));
   ASSIGN_OR_RETURN(const EngineOptions engine, plan_engine(options, config, *backend, &loaded->kv));
   ASSIGN_OR_RETURN(loaded->engine, Engine::start(engine, std::move(backend), std::move(model),
                                                  answer_bytes_table(loaded->tokenizer)));

@@ -23,6 +23,7 @@ struct LoadOptions {
   std::string model;
   int64_t threads = 0;
   std::string isa = "auto";
+  std::string weights = "auto";
   std::string kv_type = "f16";
   KvWish kv;
   int64_t running_max = 64;

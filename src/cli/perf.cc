@@ -7,12 +7,14 @@
 #include "cli/commands.h"
 #include "cli/open_model.h"
 #include "cli/perf_bench.h"
+#include "cli/weights_flag.h"
 
 namespace hussar {
 namespace {
 
 struct PerfOptions {
   std::string model;
+  std::string weights = "auto";
   CpuOptions cpu;
   int64_t threads = 0;
   int64_t repetitions = 3;
@@ -43,7 +45,8 @@ Result<void> run_sweep(const PerfOptions& options) {
   CpuOptions cpu = options.cpu;
   cpu.threads = static_cast<int32_t>(options.threads);
   ASSIGN_OR_RETURN(const std::unique_ptr<Backend> backend, make_cpu_backend(cpu));
-  ASSIGN_OR_RETURN(const std::unique_ptr<Model> model, Model::load(file, *backend, [](int64_t, int64_t) {}));
+  ASSIGN_OR_RETURN(const std::unique_ptr<Model> model,
+                   Model::load(file, *backend, weight_choice(options.weights), nullptr));
   ASSIGN_OR_RETURN(PerfBench bench, PerfBench::create(*backend, *model, options.sweep));
   if (!options.json) {
     const DeviceInfo& device = backend->info();
@@ -74,6 +77,7 @@ int run_perf(const std::vector<std::string>& args) {
   flags.add_string("--model", &options.model, "FILE", "model file (GGUF)", FlagTable::kRequired);
   flags.add_int("--threads", &options.threads, 0, 1024, "CPU threads; 0: all that it may use");
   flags.add_choice("--isa", &options.cpu.isa, {"auto", "reference", "avx2", "avx512"}, "kernels to use");
+  add_weights_flag(&flags, &options.weights);
   flags.add_int_list("--prompt", &options.sweep.prompts, 0, 1 << 20, "prompt lengths; 0: none");
   flags.add_int_list("--generate", &options.sweep.generates, 0, 1 << 20, "tokens to generate; 0: none");
   flags.add_int_list("--depth", &options.sweep.depths, 0, 1 << 20,

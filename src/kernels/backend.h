@@ -104,8 +104,8 @@ class Backend {
   // --- operations, called by Forward only
   // --------------------------------------------------------------------------------------------
   virtual void embed(const Weight& table, Activation x) = 0;  // x[T, H] = table[tokens]
-  // q = rope(norm(x) Wq^T + bq); keys (rotated) and values of the T rows go to their places in `layer` of the
-  // KV pool.
+  // q = rope(head_norm(norm(x) Wq^T + bq)); keys (normed and rotated alike) and values of the T rows go to
+  // their places in `layer` of the KV pool. head_norm only where the weights have q_norm and k_norm.
   virtual void norm_qkv_rope_store(Activation x, const AttentionWeights& w, int32_t layer, Activation q) = 0;
   // Each row attends to positions 0 .. its own through its part's blocks, scores scaled by head_dim^-1/2. KV
   // is split at fixed positions and merged in order: the sum depends on the context alone, never on the batch

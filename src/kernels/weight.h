@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,11 @@ struct TensorView {
   int64_t cols;
   std::span<const std::byte>
       bytes;  // REQUIRES: rows * cols / block_elements * block_bytes bytes, checked by prepare_weight
+  // What a matrix of F32, F16 or BF16 is kept as: BF16, Q8_0 or Q4_1. None: as it is stored.
+  std::optional<DType> kept_as = std::nullopt;
+  // Above 0: each run of so many rows is a head whose rotated pairs are rows (i, i + half); they are kept as
+  // rows (2i, 2i + 1), which is what RopeStyle::kInterleaved rotates. REQUIRES: even, divides rows.
+  int32_t interleaved_head_dim = 0;
 };
 
 // What a weight is for; a set, so that a tied embedding is stored once.
@@ -37,9 +43,10 @@ struct Weight {
 
 // The input half of an attention layer. H hidden size, Q = heads * head_dim, KV = kv_heads * head_dim.
 struct AttentionWeights {
-  Weight norm;        // [H]
-  Weight wq, wk, wv;  // [Q, H], [KV, H], [KV, H]
-  Weight bq, bk, bv;  // [Q], [KV], [KV]; absent in the llama family
+  Weight norm;            // [H]
+  Weight wq, wk, wv;      // [Q, H], [KV, H], [KV, H]
+  Weight bq, bk, bv;      // [Q], [KV], [KV]; absent in the llama family
+  Weight q_norm, k_norm;  // [head_dim]: of each head, before it is rotated; the qwen3 family alone has them
 };
 
 // F is the width of the gated feed-forward layer.
@@ -52,7 +59,7 @@ struct MlpWeights {
 // Which elements of a head are rotated together.
 enum class RopeStyle : uint8_t {
   kInterleaved,  // (2i, 2i + 1): llama files, whose converter permutes the rows of Wq and Wk for it
-  kHalves,       // (i, i + dims / 2): qwen2, "NeoX"
+  kHalves,       // (i, i + dims / 2): qwen2, qwen3, "NeoX"
 };
 
 struct RopeParams {
@@ -60,7 +67,8 @@ struct RopeParams {
   int32_t dims = 0;                       // rotated elements of each head, even, at most head_dim
   double base = 10000.0;                  // theta
   double linear_scale = 1.0;              // positions are divided by it
-  std::vector<float> frequency_divisors;  // [dims / 2] or empty: Llama 3's rope_freqs
+  std::vector<float> frequency_divisors;  // [dims / 2] or empty: Llama 3's rope_freqs, YaRN
+  double attention_factor = 1.0;          // what rotated queries and keys are multiplied by (YaRN)
 };
 
 // Everything about a model that a backend must know before it can run a step.

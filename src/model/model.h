@@ -8,28 +8,25 @@
 
 #include "base/result.h"
 #include "kernels/backend.h"
+#include "model/config.h"
 #include "weights/model_file.h"
 
 namespace hussar {
 
-// What a file says about its model, checked: every number in range, every product within 63 bits.
-struct ModelConfig {
-  std::string architecture;  // "llama" or "qwen2"
-  std::string name;          // general.name, or the file's name
-  int32_t context_trained = 0;
-  ModelShape shape;
+// What the matrices of F32, F16 or BF16 are kept as; those that a file keeps quantised stay as they are.
+enum class WeightChoice : uint8_t {
+  kAsStored,
+  kBF16,
+  kW8,  // Q8_0
+  kW4,  // Q4_1, embedding and head Q8_0
 };
-
-// Errors: kUnsupported (architecture, rope scaling; names it), kInvalid (a key that is missing or out of
-// range).
-Result<ModelConfig> read_model_config(const ModelFile& file);
 
 class Model {
  public:
-  // Hands every tensor to the backend, which repacks it, and releases the file's pages. `progress(done_bytes,
-  // all_bytes)` is called now and then. Errors: kInvalid (a tensor is missing or has a wrong shape; names
-  // it), and prepare_weight's.
-  static Result<std::unique_ptr<Model>> load(const ModelFile& file, Backend& backend,
+  // Hands every tensor to the backend, which repacks (and, by `weights`, quantises) it, and releases the
+  // file's pages. `progress(done_bytes, all_bytes)` is called now and then. Errors: kInvalid (a tensor is
+  // missing or has a wrong shape; names it), and prepare_weight's.
+  static Result<std::unique_ptr<Model>> load(const ModelFile& file, Backend& backend, WeightChoice weights,
                                              const std::function<void(int64_t, int64_t)>& progress);
 
   const ModelConfig& config() const { return config_; }

@@ -171,7 +171,7 @@ Error error_of(const FileSpec& spec) {
   const Result<ModelConfig> config = read_model_config(*loaded.file);
   if (!config.ok()) return config.error();
   RecordingBackend backend;
-  const auto model = Model::load(*loaded.file, backend, nullptr);
+  const auto model = Model::load(*loaded.file, backend, WeightChoice::kAsStored, nullptr);
   EXPECT_FALSE(model.ok()) << "was accepted";
   return model.ok() ? Error{} : model.error();
 }
@@ -246,10 +246,10 @@ TEST(ModelConfig, ReadsRopeScaling) {
 
 TEST(ModelConfig, RefusesWhatItCannotComputeByName) {
   FileSpec other("gemma3");
-  expect_error(other, ErrorCode::kUnsupported, "architecture 'gemma3' is not supported; llama and qwen2 are");
-  FileSpec yarn;
-  yarn.strings["rope.scaling.type"] = "yarn";
-  expect_error(yarn, ErrorCode::kUnsupported, "llama.rope.scaling.type is 'yarn'");
+  expect_error(other, ErrorCode::kUnsupported, "architecture 'gemma3' is not supported; llama, qwen2 and qwen3 are");
+  FileSpec longrope;
+  longrope.strings["rope.scaling.type"] = "longrope";
+  expect_error(longrope, ErrorCode::kUnsupported, "llama.rope.scaling.type is 'longrope'");
   FileSpec experts;
   experts.ints["expert_count"] = 8;
   expect_error(experts, ErrorCode::kUnsupported, "llama.expert_count is 8");
@@ -346,7 +346,7 @@ TEST(Model, BindsAndRunsATiedLlama) {
   ASSERT_TRUE(loaded.file.ok());
   RecordingBackend backend;
   int64_t done = 0, all = 0;
-  const auto model = Model::load(*loaded.file, backend, [&](int64_t d, int64_t a) {
+  const auto model = Model::load(*loaded.file, backend, WeightChoice::kAsStored, [&](int64_t d, int64_t a) {
     EXPECT_GT(d, done);
     done = d;
     all = a;
@@ -392,7 +392,7 @@ TEST(Model, BindsAQwen2WithBiasesAndASeparateHead) {
   const Loaded loaded(spec);
   ASSERT_TRUE(loaded.file.ok());
   RecordingBackend backend;
-  const auto model = Model::load(*loaded.file, backend, nullptr);
+  const auto model = Model::load(*loaded.file, backend, WeightChoice::kAsStored, nullptr);
   ASSERT_TRUE(model.ok()) << model.error().message;
   EXPECT_EQ(backend.prepared.at("token_embd.weight").use, WeightUse::kEmbedding);
   EXPECT_EQ(backend.prepared.at("output.weight").use, WeightUse::kLinear);
@@ -410,8 +410,8 @@ TEST(Model, CountsBytesAndMultiplications) {
   spec.tensors["output.weight"] = {32, 10};
   const Loaded separate(spec);
   RecordingBackend backend;
-  const auto a = Model::load(*tied.file, backend, nullptr);
-  const auto b = Model::load(*separate.file, backend, nullptr);
+  const auto a = Model::load(*tied.file, backend, WeightChoice::kAsStored, nullptr);
+  const auto b = Model::load(*separate.file, backend, WeightChoice::kAsStored, nullptr);
   ASSERT_TRUE(a.ok() && b.ok());
   // Per layer: Wq and Wo 32 x 32, Wk and Wv 16 x 32, three of 64 x 32.
   EXPECT_EQ((*a)->row_macs(), 2 * (2 * 32 * 32 + 2 * 16 * 32 + 3 * 64 * 32));
@@ -455,7 +455,8 @@ TEST(Model, RefusesATensorWithoutAPlace) {
   bias.add_bias("blk.1.");
   const Loaded loaded(bias);
   RecordingBackend backend;
-  EXPECT_TRUE(Model::load(*loaded.file, backend, nullptr).ok()) << "a llama with biases on q, k and v is one";
+  EXPECT_TRUE(Model::load(*loaded.file, backend, WeightChoice::kAsStored, nullptr).ok())
+      << "a llama with biases on q, k and v is one";
 }
 
 // Whatever a changed file still says: it is refused, or every weight has the bytes and the shape that the
@@ -474,7 +475,7 @@ TEST(Model, SurvivesEveryChangedByteOfTheHead) {
       const Result<ModelFile> file = ModelFile::parse_gguf(changed, "t.gguf");
       if (!file.ok()) continue;
       RecordingBackend backend;
-      const auto model = Model::load(*file, backend, nullptr);
+      const auto model = Model::load(*file, backend, WeightChoice::kAsStored, nullptr);
       if (!model.ok()) continue;
       ++accepted;
       for (const auto& [name, weight] : backend.prepared) {
@@ -496,7 +497,7 @@ TEST(Model, HandsTheBackendsErrorOn) {
   const Loaded loaded{FileSpec()};
   RecordingBackend backend;
   backend.refused = "blk.1.ffn_up.weight";
-  const auto model = Model::load(*loaded.file, backend, nullptr);
+  const auto model = Model::load(*loaded.file, backend, WeightChoice::kAsStored, nullptr);
   ASSERT_FALSE(model.ok());
   EXPECT_EQ(model.error().code, ErrorCode::kUnsupported);
   EXPECT_EQ(model.error().message, "dir/t.gguf: tensor 'blk.1.ffn_up.weight': no such kernel");

@@ -23,7 +23,7 @@ class Dump:
     isa: str
 
 
-def dump(model, tokens, hidden=False, isa="auto", threads=1, chunk=64, generated_from=-1, kv_type="f16"):
+def dump(model, tokens, hidden=False, isa="auto", threads=1, chunk=64, generated_from=-1, kv_type="f16", weights="auto"):
     """Runs hussar's forward pass over `tokens`, one sequence from position 0."""
     with tempfile.TemporaryDirectory() as folder:
         ids, logits, states = (os.path.join(folder, name) for name in ("ids", "logits", "hidden"))
@@ -31,7 +31,7 @@ def dump(model, tokens, hidden=False, isa="auto", threads=1, chunk=64, generated
             file.write(" ".join(map(str, tokens)))
         command = [os.path.join(BUILD, "dump_logits"), "--model", model, "--tokens", ids, "--logits", logits]
         command += ["--isa", isa, "--threads", str(threads), "--chunk", str(chunk), "--kv-type", kv_type]
-        command += ["--generated-from", str(generated_from)]
+        command += ["--generated-from", str(generated_from), "--weights", weights]
         command += ["--hidden", states] if hidden else []
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode == 2:

@@ -1,14 +1,16 @@
-"""Writes small random models as GGUF files: every number format, odd shapes, both architectures, with a working vocabulary.
+"""Writes small random models as GGUF files and as Hugging Face folders: every number format, odd shapes, all architectures, with a working
+vocabulary.
 
 The models say nothing sensible, but they are whole: a byte-level BPE vocabulary, special tokens and a chat template, so that the engine and
 the server can be tested on a file of a few hundred kilobytes.
 
-    python make_models.py OUT_DIR            writes all of them
-    python make_models.py OUT_DIR NAME ...   writes those; --list shows the names
+    python make_models.py OUT_DIR            writes all of them as GGUF
+    python make_models.py OUT_DIR NAME ...   writes those; --list shows the names; --folder writes folders
 """
 
 import argparse
 import dataclasses
+import json
 import math
 import os
 import re
@@ -16,6 +18,7 @@ import sys
 
 import gguf
 import numpy as np
+import safetensors
 
 Type = gguf.GGMLQuantizationType
 
@@ -51,6 +54,7 @@ class Spec:
     rope_base: float = 10000.0
     rope_dims: int = 0  # 0: all of a head
     linear_scale: float = 0.0  # 0: none
+    yarn_factor: float = 0.0  # 0: none; stretches `context`
     llama3_frequencies: bool = False
     bias: bool = False  # of q, k and v; a qwen2 always has them
     context: int = 2048
@@ -76,6 +80,9 @@ SPECS = {
     "llama-linear-rope": Spec(type=Type.Q8_0, linear_scale=4.0),
     "llama-llama3-rope": Spec(llama3_frequencies=True, rope_base=500000.0, heads=4, kv_heads=2, hidden=128, mlp=128),
     "llama-bias": Spec(bias=True, type=Type.F16),
+    "qwen3-f16": Spec("qwen3", type=Type.F16, hidden=64, heads=4, kv_heads=2, head_dim=48, mlp=96, rope_base=1e6),
+    "qwen3-q8_0": Spec("qwen3", type=Type.Q8_0, hidden=128, heads=2, kv_heads=1, head_dim=128, mlp=160, tied=False, rope_base=1e6),
+    "qwen2-yarn": Spec("qwen2", type=Type.F16, hidden=64, heads=1, kv_heads=1, head_dim=64, yarn_factor=4.0, context=40),
     "qwen2-f32": Spec("qwen2", hidden=64, heads=2, kv_heads=1, head_dim=32, rope_base=1e6),
     "qwen2-partial-rope": Spec("qwen2", type=Type.F16, rope_dims=16),
     "qwen2-q5_0": Spec("qwen2", type=Type.Q5_0, hidden=128, heads=2, kv_heads=2, head_dim=64, tied=False, types={"output": Type.Q8_0}),
@@ -131,7 +138,7 @@ def write_vocabulary(writer, spec):
     assert len(set(tokens)) == len(tokens)
     control, normal = int(gguf.TokenType.CONTROL), int(gguf.TokenType.NORMAL)
     writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre("qwen2" if spec.architecture == "qwen2" else "smollm")
+    writer.add_tokenizer_pre("smollm" if spec.architecture == "llama" else "qwen2")
     writer.add_token_list(tokens)
     writer.add_token_types([control] * len(SPECIAL_TOKENS) + [normal] * (len(tokens) - len(SPECIAL_TOKENS)))
     writer.add_token_merges([f"{a} {b}" for a, b in merges])
@@ -168,10 +175,12 @@ def random_k_blocks(rng, rows, cols, kind, deviation):
     return np.concatenate(parts, axis=1).reshape(rows, -1)
 
 
-def encode(rng, shape, kind, deviation):
+def encode(rng, shape, kind, deviation, values=None):
+    """Random numbers, or `values`, in a format."""
     if kind in (Type.Q4_K, Type.Q5_K, Type.Q6_K):
         return random_k_blocks(rng, *shape, kind, deviation)
-    values = rng.normal(0.0, deviation, shape).astype(np.float32)
+    if values is None:
+        values = rng.normal(0.0, deviation, shape).astype(np.float32)
     if kind == Type.F32:
         return values
     if kind == Type.F16:
@@ -219,6 +228,9 @@ def write_tensors(writer, rng, spec, vocab):
             vector(blk + "attn_q.bias", q, 0.0, 0.5)
             vector(blk + "attn_k.bias", kv, 0.0, 0.5)
             vector(blk + "attn_v.bias", kv, 0.0, 0.2)
+        if spec.architecture == "qwen3":
+            vector(blk + "attn_q_norm.weight", spec.head_dim, 1.5, 0.3)
+            vector(blk + "attn_k_norm.weight", spec.head_dim, 1.5, 0.3)
         matrix(blk + "attn_output.weight", h, q, 0.5 / math.sqrt(q))
         vector(blk + "ffn_norm.weight", h, 1.0, 0.1)
         matrix(blk + "ffn_gate.weight", spec.mlp, h, 1 / math.sqrt(h))
@@ -250,6 +262,10 @@ def write_model(path, spec, seed=1):
     if spec.linear_scale:
         writer.add_rope_scaling_type(gguf.RopeScalingType.LINEAR)
         writer.add_rope_scaling_factor(spec.linear_scale)
+    if spec.yarn_factor:
+        writer.add_rope_scaling_type(gguf.RopeScalingType.YARN)
+        writer.add_rope_scaling_factor(spec.yarn_factor)
+        writer.add_rope_scaling_orig_ctx_len(spec.context)
     vocab = write_vocabulary(writer, spec)
     write_tensors(writer, np.random.default_rng(seed), spec, vocab)
     writer.write_header_to_file()
@@ -258,12 +274,114 @@ def write_model(path, spec, seed=1):
     writer.close()
 
 
+HF_NAMES = {
+    "token_embd": "model.embed_tokens", "output_norm": "model.norm", "output": "lm_head", "attn_norm": "input_layernorm",
+    "attn_q": "self_attn.q_proj", "attn_k": "self_attn.k_proj", "attn_v": "self_attn.v_proj", "attn_output": "self_attn.o_proj",
+    "attn_q_norm": "self_attn.q_norm", "attn_k_norm": "self_attn.k_norm", "ffn_norm": "post_attention_layernorm",
+    "ffn_gate": "mlp.gate_proj", "ffn_up": "mlp.up_proj", "ffn_down": "mlp.down_proj",
+}
+
+
+class FolderWriter:
+    """Takes what write_tensors gives to a GGUF writer, and keeps it as Hugging Face does."""
+
+    def __init__(self, spec, vectors):
+        self.spec, self.vectors, self.tensors = spec, vectors, {}
+
+    def add_tensor(self, name, data, raw_dtype=None):
+        if name == "rope_freqs.weight":
+            return  # stands in the configuration
+        *layer, part, kind = name.split(".")
+        if part in ("attn_q", "attn_k") and kind == "weight" and self.spec.architecture == "llama":
+            # GGUF keeps rotated pairs side by side, Hugging Face as halves of a head.
+            data = data.reshape(-1, self.spec.head_dim // 2, 2, data.shape[-1]).swapaxes(1, 2).reshape(data.shape)
+        prefix = f"model.layers.{layer[1]}." if layer else ""
+        if data.ndim == 1 and self.vectors != Type.F32:
+            data = encode(None, None, self.vectors, None, data)
+        bf16 = (raw_dtype if data.ndim > 1 else self.vectors) == Type.BF16
+        shape = [*data.shape[:-1], data.shape[-1] // 2] if bf16 else list(data.shape)
+        dtype = "bfloat16" if bf16 else str(data.dtype)
+        self.tensors[f"{prefix}{HF_NAMES[part]}.{kind}"] = (dtype, shape, np.ascontiguousarray(data))
+
+    def write(self, path, names):
+        specs = {}
+        for name in names:
+            dtype, shape, data = self.tensors[name]
+            specs[name] = safetensors.TensorSpec(dtype=dtype, shape=shape, data_ptr=data.ctypes.data, data_len=data.nbytes)
+        safetensors.serialize_file(specs, path, {"format": "pt"})
+
+
+def hf_config(spec, vocab, scaling):
+    config = {
+        "architectures": [{"llama": "Llama", "qwen2": "Qwen2", "qwen3": "Qwen3"}[spec.architecture] + "ForCausalLM"],
+        "model_type": spec.architecture, "hidden_act": "silu", "hidden_size": spec.hidden, "intermediate_size": spec.mlp,
+        "num_hidden_layers": spec.layers, "num_attention_heads": spec.heads, "num_key_value_heads": spec.kv_heads, "head_dim": spec.head_dim,
+        "max_position_embeddings": spec.context, "rms_norm_eps": 1e-5, "rope_theta": spec.rope_base, "vocab_size": vocab,
+        "tie_word_embeddings": spec.tied, "bos_token_id": 0, "eos_token_id": 2,
+    }
+    if scaling is None and spec.linear_scale:
+        scaling = {"rope_type": "linear", "factor": spec.linear_scale}
+    if scaling is None and spec.yarn_factor:
+        scaling = {"type": "yarn", "factor": spec.yarn_factor, "original_max_position_embeddings": spec.context}
+    if scaling is None and spec.llama3_frequencies:
+        scaling = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+                   "original_max_position_embeddings": 32}
+    return config | ({"rope_scaling": scaling} if scaling else {})
+
+
+def hf_tokenizer(spec):
+    """tokenizer.json of the same vocabulary, as the package `tokenizers` writes it."""
+    import tokenizers as hf
+
+    merges = learn_merges(spec.merges)
+    tokens = SPECIAL_TOKENS + list(byte_alphabet().values()) + [a + b for a, b in merges]
+    tokenizer = hf.Tokenizer(hf.models.BPE({token: i for i, token in enumerate(tokens)}, merges))
+    split = hf.pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
+    if spec.architecture == "llama":
+        tokenizer.pre_tokenizer = hf.pre_tokenizers.Sequence([hf.pre_tokenizers.Digits(individual_digits=True), split])
+    else:
+        pattern = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+")
+        tokenizer.normalizer = hf.normalizers.NFC()
+        tokenizer.pre_tokenizer = hf.pre_tokenizers.Sequence([
+            hf.pre_tokenizers.Split(hf.Regex(pattern), "isolated"),
+            hf.pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+    tokenizer.decoder = hf.decoders.ByteLevel()
+    tokenizer.add_special_tokens(SPECIAL_TOKENS)
+    return tokenizer.to_str()
+
+
+def write_folder(path, spec, seed=1, vectors=Type.F32, scaling=None, shards=1):
+    """The same weights as write_model's, as a Hugging Face folder; `vectors` is the type of norms and biases."""
+    os.makedirs(path, exist_ok=True)
+    vocab = len(SPECIAL_TOKENS) + 256 + spec.merges
+    folder = FolderWriter(spec, vectors)
+    write_tensors(folder, np.random.default_rng(seed), spec, vocab)
+    names = list(folder.tensors)
+    parts = [names[i::shards] for i in range(shards)]
+    files = {f"model-{i + 1:05}-of-{shards:05}.safetensors" if shards > 1 else "model.safetensors": part for i, part in enumerate(parts)}
+    for file, part in files.items():
+        folder.write(os.path.join(path, file), part)
+    documents = {
+        "config.json": hf_config(spec, vocab, scaling),
+        "tokenizer_config.json": {"chat_template": CHAT_TEMPLATE, "bos_token": SPECIAL_TOKENS[0], "eos_token": SPECIAL_TOKENS[2]},
+        "generation_config.json": {"eos_token_id": [2, 0]},
+    }
+    if shards > 1:
+        documents["model.safetensors.index.json"] = {"weight_map": {name: file for file, part in files.items() for name in part}}
+    for name, document in documents.items():
+        with open(os.path.join(path, name), "w", encoding="utf-8") as file:
+            json.dump(document, file)
+    with open(os.path.join(path, "tokenizer.json"), "w", encoding="utf-8") as file:
+        file.write(hf_tokenizer(spec))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out_dir", nargs="?")
     parser.add_argument("names", nargs="*")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--list", action="store_true")
+    parser.add_argument("--folder", action="store_true")
     options = parser.parse_args()
     if options.list or options.out_dir is None:
         print("\n".join(SPECS))
@@ -272,6 +390,9 @@ def main():
     for name in options.names or SPECS:
         if name not in SPECS:
             sys.exit(f"no model is called {name}; there are {', '.join(SPECS)}")
+        if options.folder:
+            write_folder(os.path.join(options.out_dir, name), SPECS[name], options.seed)
+            continue
         path = os.path.join(options.out_dir, name + ".gguf")
         write_model(path, SPECS[name], options.seed)
         print(path, os.path.getsize(path), "bytes")

@@ -117,9 +117,9 @@ def test_generated_rows_are_bit_identical_whatever_the_threads(models):
 
 class WrongRopeStyle(Oracle):
     def _rope(self, x, cos, sin):
-        self.architecture = "qwen2" if self.architecture == "llama" else "llama"
+        self.pairs_are_neighbours = not self.pairs_are_neighbours
         rotated = super()._rope(x, cos, sin)
-        self.architecture = "qwen2" if self.architecture == "llama" else "llama"
+        self.pairs_are_neighbours = not self.pairs_are_neighbours
         return rotated
 
 
@@ -133,6 +133,24 @@ class NoFrequencyDivisors(Oracle):
     def _rope_angles(self, positions):
         self.weights.pop("rope_freqs.weight")
         self._rope_angles = super()._rope_angles
+        return super()._rope_angles(positions)
+
+
+class NoHeadNorm(Oracle):
+    def _rotated_heads(self, n, name, heads, cos, sin):
+        self.weights.pop(name + "_norm.weight")
+        return super()._rotated_heads(n, name, heads, cos, sin)
+
+
+class NoScaling(Oracle):
+    def _rope_angles(self, positions):
+        self.scaling = {}
+        return super()._rope_angles(positions)
+
+
+class NoAttentionFactor(Oracle):
+    def _rope_angles(self, positions):
+        self.scaling["attention_factor"] = 1.0
         return super()._rope_angles(positions)
 
 
@@ -165,6 +183,9 @@ class LatePositions(Oracle):
         ("llama-linear-rope", WrongScale),
         ("llama-llama3-rope", NoFrequencyDivisors),
         ("qwen2-q5_0", NoBias),
+        ("qwen3-f16", NoHeadNorm),
+        ("qwen2-yarn", NoScaling),
+        ("qwen2-yarn", NoAttentionFactor),
         ("llama-k-mix", LatePositions),
         ("llama-q4_k", SwappedKvHeads),
     ],

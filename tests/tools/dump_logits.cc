@@ -128,6 +128,7 @@ struct Options {
   std::string model, tokens, logits, hidden;
   std::string isa = "auto";
   std::string kv_type = "f16";
+  std::string weights = "auto";
   int64_t threads = 1;
   int64_t chunk = 64;
   int64_t generated_from = -1;
@@ -137,13 +138,14 @@ Options parse_options(int argc, char** argv) {
   Options o;
   hussar::FlagTable flags("dump_logits", "Writes the logits of every position of a text.",
                           "dump_logits --model m.gguf --tokens ids.txt --logits out.f32");
-  flags.add_string("--model", &o.model, "FILE", "GGUF file", hussar::FlagTable::kRequired);
+  flags.add_string("--model", &o.model, "FILE", "model file or folder", hussar::FlagTable::kRequired);
   flags.add_string("--tokens", &o.tokens, "FILE", "token ids, separated by white space",
                    hussar::FlagTable::kRequired);
   flags.add_string("--logits", &o.logits, "FILE", "where [T, vocab] floats go", hussar::FlagTable::kRequired);
   flags.add_string("--hidden", &o.hidden, "FILE", "where [layers + 1, T, hidden] floats go");
   flags.add_choice("--isa", &o.isa, {"auto", "reference", "avx2", "avx512"}, "kernels to use");
   flags.add_choice("--kv-type", &o.kv_type, {"f16", "bf16"}, "type of keys and values");
+  flags.add_choice("--weights", &o.weights, {"auto", "bf16", "w8", "w4"}, "what plain numbers are kept as");
   flags.add_int("--threads", &o.threads, 1, 1024, "threads");
   flags.add_int("--chunk", &o.chunk, 1, 4096, "prompt rows of one step");
   flags.add_int("--generated-from", &o.generated_from, -1, 1 << 20,
@@ -151,6 +153,13 @@ Options parse_options(int argc, char** argv) {
   const auto outcome = value_or_fail(flags.parse(std::vector<std::string>(argv + 1, argv + argc)));
   if (outcome == hussar::FlagTable::Outcome::kHelpShown) std::exit(0);
   return o;
+}
+
+hussar::WeightChoice weights_of(const Options& o) {
+  using hussar::WeightChoice;
+  if (o.weights == "bf16") return WeightChoice::kBF16;
+  if (o.weights == "w8") return WeightChoice::kW8;
+  return o.weights == "w4" ? WeightChoice::kW4 : WeightChoice::kAsStored;
 }
 
 std::vector<hussar::TokenId> read_tokens(const std::string& path, int32_t vocab_size) {
@@ -222,7 +231,7 @@ int main(int argc, char** argv) {
   const Options o = parse_options(argc, argv);
   const hussar::ModelFile file = value_or_fail(hussar::ModelFile::open(o.model));
   const auto backend = value_or_fail(hussar::make_cpu_backend({static_cast<int32_t>(o.threads), o.isa}));
-  const auto model = value_or_fail(hussar::Model::load(file, *backend, nullptr));
+  const auto model = value_or_fail(hussar::Model::load(file, *backend, weights_of(o), nullptr));
   const hussar::ModelShape& shape = model->config().shape;
   const std::vector<hussar::TokenId> tokens = read_tokens(o.tokens, shape.vocab_size);
 

@@ -159,8 +159,9 @@ void CpuBackend::fill_rope_tables() {
         if (!rope.frequency_divisors.empty())
           frequency /= static_cast<double>(rope.frequency_divisors[static_cast<size_t>(i)]);
         const double angle = static_cast<double>(position) / rope.linear_scale * frequency;
-        work_.rope_cosines[position * pairs + i] = static_cast<float>(std::cos(angle));
-        work_.rope_sines[position * pairs + i] = static_cast<float>(std::sin(angle));
+        work_.rope_cosines[position * pairs + i] =
+            static_cast<float>(std::cos(angle) * rope.attention_factor);
+        work_.rope_sines[position * pairs + i] = static_cast<float>(std::sin(angle) * rope.attention_factor);
       }
     }
   });

@@ -101,7 +101,7 @@ class CpuBackend final : public Backend {
   void prepare_share(const Input& input, int32_t member);
   LinearArgs product(const Input& input, const MatrixView& w, const float* bias, float* y, int64_t y_stride,
                      StoreMode mode) const;
-  void rotate_and_store(int32_t layer, int64_t begin, int64_t end, int32_t member);
+  void rotate_and_store(const AttentionWeights& w, int32_t layer, int64_t begin, int64_t end, int32_t member);
   void gated_share(const Input& input, const MatrixView& gate, const MatrixView& up, bool quantised,
                    int32_t member);
 

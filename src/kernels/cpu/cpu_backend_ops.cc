@@ -102,11 +102,17 @@ void CpuBackend::embed(const Weight& table, Activation x) {
 }
 
 // Items [begin, end) of (row, head), heads of keys counted behind those of queries.
-void CpuBackend::rotate_and_store(int32_t layer, int64_t begin, int64_t end, int32_t member) {
+void CpuBackend::rotate_and_store(const AttentionWeights& w, int32_t layer, int64_t begin, int64_t end,
+                                  int32_t member) {
   const RopeParams& rope = shape_.rope;
   const int64_t pairs = rope.dims / 2, head_dim = shape_.head_dim;
   const int64_t heads = shape_.heads, kv_heads = shape_.kv_heads, all_heads = heads + kv_heads;
   const auto rotate = rope.style == RopeStyle::kInterleaved ? ops_.rotate_interleaved : ops_.rotate_halves;
+  const float* q_norm = vector(w.q_norm, head_dim);
+  const float* k_norm = vector(w.k_norm, head_dim);
+  const auto norm = [&](const float* weight, float* x) {
+    if (weight != nullptr) ops_.rms_norm(x, weight, shape_.norm_epsilon, head_dim, x);
+  };
   uint16_t* halves = work_.halves + member * ((head_dim + 31) / 32 * 32);
   for (int64_t item = begin; item < end; item++) {
     const int64_t i = item / all_heads, head = item % all_heads;
@@ -114,10 +120,13 @@ void CpuBackend::rotate_and_store(int32_t layer, int64_t begin, int64_t end, int
     const float* cosines = work_.rope_cosines + row.position * pairs;
     const float* sines = work_.rope_sines + row.position * pairs;
     if (head < heads) {
-      rotate(work_.query + (i * heads + head) * head_dim, cosines, sines, pairs);
+      float* query = work_.query + (i * heads + head) * head_dim;
+      norm(q_norm, query);
+      rotate(query, cosines, sines, pairs);
       continue;
     }
     const int64_t at = (i * kv_heads + head - heads) * head_dim;
+    norm(k_norm, work_.key + at);
     rotate(work_.key + at, cosines, sines, pairs);
     pool_.store(attention_kernels_, layer, row.block, row.position % kKvBlockTokens,
                 static_cast<int32_t>(head - heads), work_.key + at, work_.value + at, halves);
@@ -152,9 +161,9 @@ void CpuBackend::norm_qkv_rope_store(Activation x, const AttentionWeights& w, in
     if (small) return;
     team_->barrier();
     const Range range = split_range(items, member, team_->size());
-    rotate_and_store(layer, range.begin, range.end, member);
+    rotate_and_store(w, layer, range.begin, range.end, member);
   });
-  if (small) rotate_and_store(layer, 0, items, 0);
+  if (small) rotate_and_store(w, layer, 0, items, 0);
 }
 
 void CpuBackend::paged_attention(Activation q, int32_t layer, Activation out) {

@@ -1,15 +1,19 @@
 #include "kernels/cpu/packed_matrix.h"
 
+#include <emmintrin.h>
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <cstring>
 #include <limits>
 #include <string>
+#include <vector>
 
 #include "base/check.h"
 #include "kernels/cpu/float16.h"
+#include "kernels/cpu/quantize.h"
 
 namespace hussar::cpu {
 namespace {
@@ -117,31 +121,113 @@ void write_packed_block(DType dtype, int32_t lane, int64_t index, const StoredBl
   }
 }
 
-// Rows of plain numbers. Column by column, so that the panel is written in order.
+// The rows of a tensor that one panel takes, as they are stored.
+struct PanelRows {
+  std::array<const std::byte*, kPanelRows> at;
+  int32_t count;
+};
+
+// Where row `row` of the packed matrix stands in the tensor.
+int64_t stored_row(const TensorView& tensor, int64_t row) {
+  const int64_t head_dim = tensor.interleaved_head_dim;
+  if (head_dim == 0) return row;
+  const int64_t in_head = row % head_dim;
+  return row - in_head + in_head / 2 + in_head % 2 * (head_dim / 2);
+}
+
+PanelRows find_rows(const TensorView& tensor, int64_t first_row) {
+  const DTypeInfo& info = dtype_info(tensor.dtype);
+  const int64_t row_bytes = tensor.cols / info.block_elements * info.block_bytes;
+  PanelRows rows{};
+  rows.count = static_cast<int32_t>(std::min<int64_t>(kPanelRows, tensor.rows - first_row));
+  for (int32_t lane = 0; lane < rows.count; lane++) {
+    rows.at[static_cast<size_t>(lane)] =
+        tensor.bytes.data() + stored_row(tensor, first_row + lane) * row_bytes;
+  }
+  return rows;
+}
+
+// Rows of plain numbers. Column by column from `first_col` on, so that the panel is written in order.
 template <typename Number>
-void pack_numbers(const std::byte* first_row, int64_t row_bytes, int32_t rows, int64_t cols, uint8_t* panel) {
-  for (int64_t k = 0; k < cols; k++, panel += kPanelRows * sizeof(Number)) {
-    for (int32_t lane = 0; lane < rows; lane++) {
-      std::memcpy(panel + lane * sizeof(Number), first_row + lane * row_bytes + k * sizeof(Number),
+void pack_numbers(const PanelRows& rows, int64_t first_col, int64_t cols, uint8_t* panel) {
+  panel += first_col * kPanelRows * static_cast<int64_t>(sizeof(Number));
+  for (int64_t k = first_col; k < cols; k++, panel += kPanelRows * sizeof(Number)) {
+    for (int32_t lane = 0; lane < rows.count; lane++) {
+      std::memcpy(panel + lane * sizeof(Number),
+                  rows.at[static_cast<size_t>(lane)] + k * static_cast<int64_t>(sizeof(Number)),
                   sizeof(Number));
     }
   }
 }
 
-// Fills one panel; rows that the tensor lacks stay zero.
-void pack_panel(const TensorView& tensor, int64_t first_row, int64_t panel_bytes, uint8_t* panel) {
-  std::memset(panel, 0, static_cast<size_t>(panel_bytes));
-  const DTypeInfo& info = dtype_info(tensor.dtype);
-  const int64_t row_bytes = tensor.cols / info.block_elements * info.block_bytes;
-  const std::byte* const rows_at = tensor.bytes.data() + first_row * row_bytes;
-  const auto rows = static_cast<int32_t>(std::min<int64_t>(kPanelRows, tensor.rows - first_row));
-  if (tensor.dtype == DType::kF32)
-    return pack_numbers<uint32_t>(rows_at, row_bytes, rows, tensor.cols, panel);
-  if (info.block_elements == 1) return pack_numbers<uint16_t>(rows_at, row_bytes, rows, tensor.cols, panel);
+// 8 rows of 8 16-bit numbers, transposed: 8 columns, each on the 16 bytes of one lane half.
+void transpose_8x8(const std::byte* const* rows, int64_t offset_bytes, uint8_t* panel) {
+  __m128i r[8], t[8];
+  for (int32_t i = 0; i < 8; i++)
+    r[i] = _mm_loadu_si128(reinterpret_cast<const __m128i*>(rows[i] + offset_bytes));
+  for (int32_t i = 0; i < 4; i++) {
+    t[2 * i] = _mm_unpacklo_epi16(r[2 * i], r[2 * i + 1]);
+    t[2 * i + 1] = _mm_unpackhi_epi16(r[2 * i], r[2 * i + 1]);
+  }
+  // Pairs of rows, then fours, then eight: each step doubles how many rows of a column stand together.
+  const __m128i u[8] = {_mm_unpacklo_epi32(t[0], t[2]), _mm_unpackhi_epi32(t[0], t[2]),
+                        _mm_unpacklo_epi32(t[1], t[3]), _mm_unpackhi_epi32(t[1], t[3]),
+                        _mm_unpacklo_epi32(t[4], t[6]), _mm_unpackhi_epi32(t[4], t[6]),
+                        _mm_unpacklo_epi32(t[5], t[7]), _mm_unpackhi_epi32(t[5], t[7])};
+  for (int32_t i = 0; i < 4; i++) {
+    uint8_t* column = panel + 2 * i * 2 * kPanelRows;
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(column), _mm_unpacklo_epi64(u[i], u[i + 4]));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(column + 2 * kPanelRows), _mm_unpackhi_epi64(u[i], u[i + 4]));
+  }
+}
+
+// As pack_numbers<uint16_t>, at the speed of the memory where all rows are there.
+void pack_halves(const PanelRows& rows, int64_t cols, uint8_t* panel) {
+  int64_t k = 0;
+  if (rows.count == kPanelRows) {
+    for (; k + 8 <= cols; k += 8) {
+      uint8_t* columns = panel + k * 2 * kPanelRows;
+      transpose_8x8(rows.at.data(), 2 * k, columns);
+      transpose_8x8(rows.at.data() + 8, 2 * k, columns + 16);
+    }
+  }
+  pack_numbers<uint16_t>(rows, k, cols, panel);
+}
+
+// Plain numbers to another format, row by row; `row` has room for one.
+void convert_rows(const TensorView& tensor, const PanelRows& rows, std::vector<float>* row, uint8_t* panel) {
   StoredBlock block;
-  for (int32_t lane = 0; lane < rows; lane++) {
+  for (int32_t lane = 0; lane < rows.count; lane++) {
+    dequantize(tensor.dtype, rows.at[static_cast<size_t>(lane)], tensor.cols, row->data());
+    if (*tensor.kept_as == DType::kBF16) {
+      for (int64_t k = 0; k < tensor.cols; k++) {
+        write_u16(panel + (k * kPanelRows + lane) * 2, f32_to_bf16((*row)[static_cast<size_t>(k)]));
+      }
+      continue;
+    }
     for (int64_t i = 0; i < tensor.cols / kBlockColumns; i++) {
-      read_stored_block(tensor.dtype, rows_at + lane * row_bytes, i, &block);
+      quantize_block(*tensor.kept_as, row->data() + i * kBlockColumns, &block);
+      write_packed_block(*tensor.kept_as, lane, i, block, panel);
+    }
+  }
+}
+
+// Fills one panel; rows that the tensor lacks stay zero. `row` has room for one row of floats where numbers
+// are converted.
+void pack_panel(const TensorView& tensor, int64_t first_row, int64_t panel_bytes, std::vector<float>* row,
+                uint8_t* panel) {
+  const PanelRows rows = find_rows(tensor, first_row);
+  const bool halves = dtype_info(tensor.dtype).block_bytes == 2 && !tensor.kept_as;
+  // All that has no gaps is written anyhow.
+  const bool full = rows.count == kPanelRows && tensor.cols * 2 * kPanelRows == panel_bytes;
+  if (!halves || !full) std::memset(panel, 0, static_cast<size_t>(panel_bytes));
+  if (tensor.kept_as) return convert_rows(tensor, rows, row, panel);
+  if (halves) return pack_halves(rows, tensor.cols, panel);
+  if (tensor.dtype == DType::kF32) return pack_numbers<uint32_t>(rows, 0, tensor.cols, panel);
+  StoredBlock block;
+  for (int32_t lane = 0; lane < rows.count; lane++) {
+    for (int64_t i = 0; i < tensor.cols / kBlockColumns; i++) {
+      read_stored_block(tensor.dtype, rows.at[static_cast<size_t>(lane)], i, &block);
       write_packed_block(tensor.dtype, lane, i, block, panel);
     }
   }
@@ -157,11 +243,17 @@ Result<void> check_tensor(const TensorView& tensor) {
                      std::to_string(tensor.cols),
                  name};
   }
-  if (tensor.cols % info.block_elements != 0) {
+  if (tensor.kept_as) {
+    CHECK(info.block_elements == 1 && (*tensor.kept_as == DType::kBF16 || can_quantize_to(*tensor.kept_as)));
+  }
+  const int32_t head_dim = tensor.interleaved_head_dim;
+  CHECK(head_dim == 0 || (head_dim > 0 && head_dim % 2 == 0 && tensor.rows % head_dim == 0));
+  for (const DTypeInfo& format : {info, dtype_info(tensor.kept_as.value_or(tensor.dtype))}) {
+    if (tensor.cols % format.block_elements == 0) continue;
     return Error{ErrorCode::kUnsupported,
                  "tensor " + name + " has rows of " + std::to_string(tensor.cols) +
-                     " numbers, not a multiple of " + std::string(info.name) + "'s " +
-                     std::to_string(info.block_elements),
+                     " numbers, not a multiple of " + std::string(format.name) + "'s " +
+                     std::to_string(format.block_elements),
                  name};
   }
   const auto row_bytes = static_cast<uint64_t>(tensor.cols / info.block_elements * info.block_bytes);
@@ -221,7 +313,8 @@ Result<PackedMatrix> PackedMatrix::pack(const TensorView& tensor, ThreadTeam& te
   RETURN_IF_ERROR(check_tensor(tensor));
   const int64_t panels = (tensor.rows + kPanelRows - 1) / kPanelRows;
   PackedMatrix matrix;
-  const int64_t panel_bytes = panel_size(tensor.dtype, tensor.cols);
+  const DType kept_as = tensor.kept_as.value_or(tensor.dtype);
+  const int64_t panel_bytes = panel_size(kept_as, tensor.cols);
   matrix.bytes_ = panels * panel_bytes;
   const int64_t alignment = matrix.bytes_ >= kHugePageBytes ? kHugePageBytes : 64;
   const int64_t reserved = (matrix.bytes_ + alignment - 1) / alignment * alignment;
@@ -238,11 +331,12 @@ Result<PackedMatrix> PackedMatrix::pack(const TensorView& tensor, ThreadTeam& te
     madvise(matrix.memory_.get(), static_cast<size_t>(reserved), MADV_HUGEPAGE);
   uint8_t* const memory = matrix.memory_.get();
   team.parallel_for(panels, [&](int64_t begin, int64_t end) {
+    std::vector<float> row(tensor.kept_as ? static_cast<size_t>(tensor.cols) : 0);
     for (int64_t i = begin; i < end; i++)
-      pack_panel(tensor, i * kPanelRows, panel_bytes, memory + i * panel_bytes);
+      pack_panel(tensor, i * kPanelRows, panel_bytes, &row, memory + i * panel_bytes);
   });
   matrix.view_ = {memory, panel_bytes, static_cast<int32_t>(tensor.rows), static_cast<int32_t>(tensor.cols),
-                  tensor.dtype};
+                  kept_as};
   return matrix;
 }
 

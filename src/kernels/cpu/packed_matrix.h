@@ -42,9 +42,9 @@ PanelLayout panel_layout(DType dtype);
 
 class PackedMatrix {
  public:
-  // Copies and repacks `tensor` in parallel. Errors: kInvalid (the byte count doesn't fit the shape),
-  // kUnsupported (a shape that isn't positive, is too large for 32 bits or isn't a multiple of the format's
-  // block), kOutOfMemory.
+  // Copies, converts where tensor.kept_as says so, and repacks in parallel. Errors: kInvalid (the byte count
+  // doesn't fit the shape), kUnsupported (a shape that isn't positive, is too large for 32 bits or isn't a
+  // multiple of the format's block), kOutOfMemory.
   static Result<PackedMatrix> pack(const TensorView& tensor, ThreadTeam& team);
 
   const MatrixView& view() const { return view_; }

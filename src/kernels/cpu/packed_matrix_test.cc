@@ -7,6 +7,9 @@
 #include <random>
 #include <vector>
 
+#include "kernels/cpu/float16.h"
+#include "kernels/cpu/quantize.h"
+
 namespace hussar::cpu {
 namespace {
 
@@ -54,6 +57,77 @@ TEST(PackedMatrix, GivesRowsBackAsTheyWereStored) {
       }
     }
   }
+}
+
+// Row 2i of a head is stored row i, row 2i + 1 stored row i + half.
+TEST(PackedMatrix, BringsHalvesOfHeadsSideBySide) {
+  const auto team = make_team(2);
+  for (const DType dtype : {DType::kF32, DType::kF16, DType::kBF16, DType::kQ8_0}) {
+    const int32_t rows = 36, cols = 64, head_dim = 12;
+    std::vector<std::byte> bytes = random_bytes(dtype, rows, cols);
+    TensorView tensor{"w", dtype, rows, cols, bytes};
+    tensor.interleaved_head_dim = head_dim;
+    const auto packed = PackedMatrix::pack(tensor, *team);
+    ASSERT_TRUE(packed.ok());
+    std::vector<float> wanted(cols), row(cols);
+    for (int32_t r = 0; r < rows; r++) {
+      const int32_t head = r / head_dim, i = r % head_dim;
+      const int32_t stored = head * head_dim + (i % 2 == 0 ? i / 2 : head_dim / 2 + i / 2);
+      dequantize(dtype, bytes.data() + stored * static_cast<int64_t>(bytes.size()) / rows, cols,
+                 wanted.data());
+      packed->dequantize_row(r, row.data());
+      ASSERT_EQ(std::memcmp(row.data(), wanted.data(), wanted.size() * sizeof(float)), 0) << "row " << r;
+    }
+  }
+}
+
+// Every plain format to every format that matrices may be kept as, whatever the rows that the last panel
+// lacks.
+TEST(PackedMatrix, KeepsNumbersAsAskedFor) {
+  const auto team = make_team(3);
+  for (const DType dtype : {DType::kF32, DType::kF16, DType::kBF16}) {
+    for (const DType kept_as : {DType::kBF16, DType::kQ8_0, DType::kQ4_1}) {
+      for (const int32_t rows : {3, 16, 40}) {
+        const int32_t cols = 96;
+        std::vector<std::byte> bytes = random_bytes(dtype, rows, cols);
+        // No NaNs and infinities: bits of the exponent taken away.
+        for (size_t i = 0; i < bytes.size(); ++i) {
+          if (i % static_cast<size_t>(dtype_info(dtype).block_bytes) + 1 ==
+              dtype_info(dtype).block_bytes * 1u)
+            bytes[i] &= std::byte{0xbf};
+        }
+        TensorView tensor{"w", dtype, rows, cols, bytes};
+        tensor.kept_as = kept_as;
+        const auto packed = PackedMatrix::pack(tensor, *team);
+        ASSERT_TRUE(packed.ok());
+        ASSERT_EQ(packed->view().dtype, kept_as);
+        std::vector<float> stored(cols), wanted(cols), row(cols);
+        for (int32_t r = 0; r < rows; r++) {
+          dequantize(dtype, bytes.data() + r * static_cast<int64_t>(bytes.size()) / rows, cols,
+                     stored.data());
+          StoredBlock block;
+          for (int32_t k = 0; k < cols; k++) wanted[k] = bf16_to_f32(f32_to_bf16(stored[k]));
+          for (int32_t i = 0; kept_as != DType::kBF16 && i < cols / 32; i++) {
+            quantize_block(kept_as, stored.data() + 32 * i, &block);
+            block_values(kept_as, block, wanted.data() + 32 * i);
+          }
+          packed->dequantize_row(r, row.data());
+          ASSERT_EQ(std::memcmp(row.data(), wanted.data(), wanted.size() * sizeof(float)), 0) << "row " << r;
+        }
+      }
+    }
+  }
+}
+
+TEST(PackedMatrix, RefusesToQuantiseRowsThatAreNoWholeBlocks) {
+  const auto team = make_team(1);
+  const std::vector<std::byte> bytes = random_bytes(DType::kF32, 2, 33);
+  TensorView tensor{"w", DType::kF32, 2, 33, bytes};
+  tensor.kept_as = DType::kQ8_0;
+  const auto packed = PackedMatrix::pack(tensor, *team);
+  ASSERT_FALSE(packed.ok());
+  EXPECT_EQ(packed.error().code, ErrorCode::kUnsupported);
+  EXPECT_NE(packed.error().message.find("Q8_0's 32"), std::string::npos) << packed.error().message;
 }
 
 // Generating a token reads every weight once: packing must not make them larger.

@@ -18,7 +18,7 @@ inline constexpr int32_t kSumLanes = 16;
 inline constexpr int32_t kLogitChunk = 64;
 
 struct VectorOps {
-  // out[i] = (x[i] * (1 / sqrt(mean(x^2) + epsilon))) * weight[i].
+  // out[i] = (x[i] * (1 / sqrt(mean(x^2) + epsilon))) * weight[i]. out may be x.
   void (*rms_norm)(const float* x, const float* weight, float epsilon, int64_t count, float* out);
   // Rotates the first 2 * pairs elements of x in place: pair i by the angle of (cosines[i], sines[i]). A pair
   // is (x[2i], x[2i + 1]), or (x[i], x[i + pairs]).

@@ -2,22 +2,12 @@
 #include <limits>
 #include <string_view>
 
-#include "model/model.h"
+#include "model/config.h"
+#include "model/rope_scaling.h"
 
 namespace hussar {
 namespace {
 
-// Far above any model that fits a machine, and low enough that every product that the code forms fits 63
-// bits: the widest, layers * hidden * mlp_width * 3, is below 2^48.
-constexpr int64_t kLayersMax = 1024;
-constexpr int64_t kHiddenMax = 65536;
-constexpr int64_t kHeadsMax = 1024;
-constexpr int64_t kHeadDimMax = 1024;
-constexpr int64_t kMlpWidthMax = 1 << 20;
-constexpr int64_t kVocabMax = 1 << 22;
-constexpr int64_t kContextMax = 1 << 24;
-constexpr double kRopeBaseMax = 1e15;
-constexpr double kRopeScaleMax = 1e6;
 // What a frequency may be divided by; Llama 3 uses 1 to 32.
 constexpr float kFrequencyDivisorMin = 1e-6f;
 constexpr float kFrequencyDivisorMax = 1e6f;
@@ -29,7 +19,8 @@ class ConfigReader {
       : file_(file), architecture_(std::move(architecture)) {}
 
   Result<void> read_shape(ModelShape* shape) const;
-  Result<void> read_rope(ModelShape* shape) const;
+  // A stretched context may be longer than what the file calls its context's length.
+  Result<void> read_rope(int32_t* context_trained, ModelShape* shape) const;
   Result<int32_t> read_context() const { return read_int("context_length", 1, kContextMax); }
   // Keys whose every value but the neutral one means a computation that is not built here.
   Result<void> refuse_what_is_not_built(int32_t context_trained) const;
@@ -45,7 +36,11 @@ class ConfigReader {
   Result<int32_t> read_int_or(std::string_view part, int64_t min, int64_t max, int32_t value_if_absent) const;
   // Finite and in (0, max].
   Result<double> read_positive(std::string_view part, double max) const;
+  // In [min, max]; `value_if_absent` where the key is not there.
+  Result<double> read_number_or(std::string_view part, double min, double max, double value_if_absent) const;
+  Result<std::string> read_scaling_type() const;
   Result<double> read_linear_scale() const;
+  Result<void> read_yarn(int32_t* context_trained, RopeParams* rope) const;
   Result<void> read_frequency_divisors(RopeParams* rope) const;
   Result<void> require_neutral(std::string_view part, double neutral) const;
 
@@ -115,16 +110,28 @@ Result<void> ConfigReader::read_shape(ModelShape* shape) const {
   return {};
 }
 
-Result<double> ConfigReader::read_linear_scale() const {
+Result<double> ConfigReader::read_number_or(std::string_view part, double min, double max,
+                                            double value_if_absent) const {
+  if (!has(part)) return value_if_absent;
+  const std::string key = key_of(part);
+  ASSIGN_OR_RETURN(const double value, file_.get_number(key));
+  if (value >= min && value <= max) return value;
+  return bad(
+      ErrorCode::kInvalid, key,
+      "is " + std::to_string(value) + ", not from " + std::to_string(min) + " to " + std::to_string(max));
+}
+
+Result<std::string> ConfigReader::read_scaling_type() const {
   const std::string key = key_of("rope.scaling.type");
-  if (file_.find(key) != nullptr) {
-    ASSIGN_OR_RETURN(const std::string type, file_.get_string(key));
-    if (type == "none") return 1.0;
-    if (type != "linear") {
-      return bad(ErrorCode::kUnsupported, key, "is '" + type + "'; only none and linear are supported");
-    }
-  }
-  // A factor without a type is linear; "rope.scale_linear" is its older name.
+  // A factor without a type is linear.
+  if (file_.find(key) == nullptr) return std::string("linear");
+  ASSIGN_OR_RETURN(const std::string type, file_.get_string(key));
+  if (type == "none" || type == "linear" || type == "yarn") return type;
+  return bad(ErrorCode::kUnsupported, key, "is '" + type + "'; only none, linear and yarn are supported");
+}
+
+Result<double> ConfigReader::read_linear_scale() const {
+  // "rope.scale_linear" is the older name.
   for (const std::string_view part : {"rope.scaling.factor", "rope.scale_linear"}) {
     if (!has(part)) continue;
     ASSIGN_OR_RETURN(const double factor, file_.get_number(key_of(part)));
@@ -132,6 +139,22 @@ Result<double> ConfigReader::read_linear_scale() const {
     return read_positive(part, kRopeScaleMax);
   }
   return 1.0;
+}
+
+Result<void> ConfigReader::read_yarn(int32_t* context_trained, RopeParams* rope) const {
+  YarnScaling yarn;
+  ASSIGN_OR_RETURN(yarn.factor, read_number_or("rope.scaling.factor", 1.0, kRopeScaleMax, 1.0));
+  ASSIGN_OR_RETURN(yarn.context_original,
+                   read_int_or("rope.scaling.original_context_length", 1, kContextMax, *context_trained));
+  ASSIGN_OR_RETURN(yarn.beta_fast, read_number_or("rope.scaling.yarn_beta_fast", 1e-3, 1e6, yarn.beta_fast));
+  ASSIGN_OR_RETURN(yarn.beta_slow, read_number_or("rope.scaling.yarn_beta_slow", 1e-3, 1e6, yarn.beta_slow));
+  ASSIGN_OR_RETURN(const double scale, read_number_or("rope.scaling.attn_factor", 1e-3, 1e3, 1.0));
+  RETURN_IF_ERROR(require_neutral("rope.scaling.yarn_ext_factor", 1));
+  RETURN_IF_ERROR(require_neutral("rope.scaling.yarn_attn_factor", 1));
+  yarn.attention_factor = scale * yarn_attention_factor(yarn.factor);
+  apply_yarn_scaling(yarn, rope);
+  *context_trained = stretched_context(*context_trained, yarn);
+  return {};
 }
 
 Result<void> ConfigReader::read_frequency_divisors(RopeParams* rope) const {
@@ -152,7 +175,7 @@ Result<void> ConfigReader::read_frequency_divisors(RopeParams* rope) const {
   return {};
 }
 
-Result<void> ConfigReader::read_rope(ModelShape* shape) const {
+Result<void> ConfigReader::read_rope(int32_t* context_trained, ModelShape* shape) const {
   RopeParams& rope = shape->rope;
   rope.style = architecture_ == "llama" ? RopeStyle::kInterleaved : RopeStyle::kHalves;
   ASSIGN_OR_RETURN(rope.dims, read_int_or("rope.dimension_count", 2, shape->head_dim, shape->head_dim));
@@ -163,7 +186,12 @@ Result<void> ConfigReader::read_rope(ModelShape* shape) const {
   if (has("rope.freq_base")) {
     ASSIGN_OR_RETURN(rope.base, read_positive("rope.freq_base", kRopeBaseMax));
   }
-  ASSIGN_OR_RETURN(rope.linear_scale, read_linear_scale());
+  ASSIGN_OR_RETURN(const std::string type, read_scaling_type());
+  if (type == "yarn") return read_yarn(context_trained, &rope);
+  RETURN_IF_ERROR(require_neutral("rope.scaling.attn_factor", 1));
+  if (type == "linear") {
+    ASSIGN_OR_RETURN(rope.linear_scale, read_linear_scale());
+  }
   return read_frequency_divisors(&rope);
 }
 
@@ -177,7 +205,6 @@ Result<void> ConfigReader::require_neutral(std::string_view part, double neutral
 
 Result<void> ConfigReader::refuse_what_is_not_built(int32_t context_trained) const {
   RETURN_IF_ERROR(require_neutral("expert_count", 0));
-  RETURN_IF_ERROR(require_neutral("rope.scaling.attn_factor", 1));
   RETURN_IF_ERROR(require_neutral("attention.clamp_kqv", 0));
   RETURN_IF_ERROR(require_neutral("attention.max_alibi_bias", 0));
   RETURN_IF_ERROR(require_neutral("attention.scale", 0));
@@ -239,13 +266,13 @@ std::string display_name(const ModelFile& file) {
 
 }  // namespace
 
-Result<ModelConfig> read_model_config(const ModelFile& file) {
+Result<ModelConfig> read_gguf_config(const ModelFile& file) {
   ModelConfig config;
   ASSIGN_OR_RETURN(config.architecture, file.get_string("general.architecture"));
-  if (config.architecture != "llama" && config.architecture != "qwen2") {
+  if (config.architecture != "llama" && config.architecture != "qwen2" && config.architecture != "qwen3") {
     return Error{ErrorCode::kUnsupported,
                  file.path() + ": the architecture '" + config.architecture +
-                     "' is not supported; llama and qwen2 are",
+                     "' is not supported; llama, qwen2 and qwen3 are",
                  "general.architecture"};
   }
   const Result<int64_t> parts = file.get_int("split.count");
@@ -256,13 +283,18 @@ Result<ModelConfig> read_model_config(const ModelFile& file) {
         "split.count"};
   }
   config.name = display_name(file);
+  config.tied_head = file.find_tensor("output.weight") == nullptr;
   const ConfigReader reader(file, config.architecture);
   ASSIGN_OR_RETURN(config.context_trained, reader.read_context());
   RETURN_IF_ERROR(reader.refuse_what_is_not_built(config.context_trained));
   RETURN_IF_ERROR(reader.read_shape(&config.shape));
-  RETURN_IF_ERROR(reader.read_rope(&config.shape));
+  RETURN_IF_ERROR(reader.read_rope(&config.context_trained, &config.shape));
   ASSIGN_OR_RETURN(config.shape.vocab_size, read_vocab_size(file));
   return config;
+}
+
+Result<ModelConfig> read_model_config(const ModelFile& file) {
+  return file.format() == ModelFormat::kGguf ? read_gguf_config(file) : read_hf_config(file);
 }
 
 }  // namespace hussar
