@@ -326,6 +326,16 @@ constexpr Field<Message> kMessageFields[] = {
     {"reasoning", HarmlessField{}},
 };
 
+CompletionRequest request_with(const GenerationDefaults& defaults) {
+  CompletionRequest request;
+  request.temperature = defaults.temperature.value_or(request.temperature);
+  request.top_p = defaults.top_p.value_or(request.top_p);
+  request.min_p = defaults.min_p.value_or(request.min_p);
+  request.repetition_penalty = defaults.repetition_penalty.value_or(request.repetition_penalty);
+  request.top_k = defaults.top_k;
+  return request;
+}
+
 }  // namespace
 
 Result<TokenId> read_token_id(const std::string& name, const Json& value, const FieldContext& context) {
@@ -385,7 +395,7 @@ Result<CompletionRequest> read_completion_request(Endpoint endpoint, const Json&
                  ""};
   }
   const bool chat = endpoint == Endpoint::kChat;
-  CompletionRequest request;
+  CompletionRequest request = request_with(context.options.defaults);
   request.endpoint = endpoint;
   RETURN_IF_ERROR(read_fields<CompletionRequest>(*object, "", chat ? chat_table : completion_table, context,
                                                  &request, &request.ignored_fields));

@@ -43,7 +43,8 @@ struct CompletionRequest {
   bool chat_logprobs = false, stream_options_given = false;
 };
 
-// Errors: kInvalid, kUnsupported, kNotFound (another model), each naming the field.
+// What the body leaves out is as the options' defaults have it. Errors: kInvalid, kUnsupported, kNotFound
+// (another model), each naming the field.
 Result<CompletionRequest> read_completion_request(Endpoint endpoint, const Json& body,
                                                   const FieldContext& context);
 

@@ -35,6 +35,32 @@ TEST_F(CompletionRequestTest, Defaults) {
   EXPECT_FALSE(request->tokens_max || request->seed || request->stream || request->ignore_eos);
 }
 
+TEST_F(CompletionRequestTest, TheModelsDefaultsFillWhatIsLeftOut) {
+  options_.defaults = {.temperature = 0.7,
+                       .top_p = 0.8,
+                       .min_p = 0.1,
+                       .repetition_penalty = 1.1,
+                       .top_k = 20,
+                       .tokens_max = 7};
+  const auto filled = chat(R"("top_p":null)");
+  ASSERT_TRUE(filled.ok());
+  EXPECT_EQ(filled->temperature, 0.7);
+  EXPECT_EQ(filled->top_p, 0.8);
+  EXPECT_EQ(filled->min_p, 0.1);
+  EXPECT_EQ(filled->repetition_penalty, 1.1);
+  EXPECT_EQ(filled->top_k, 20);
+  EXPECT_FALSE(filled->tokens_max.has_value());
+  const auto own =
+      chat(R"("temperature":1,"top_p":1,"min_p":0,"repetition_penalty":1,"top_k":-1,"max_tokens":3)");
+  ASSERT_TRUE(own.ok());
+  EXPECT_EQ(own->temperature, 1.0);
+  EXPECT_EQ(own->top_p, 1.0);
+  EXPECT_EQ(own->min_p, 0.0);
+  EXPECT_EQ(own->repetition_penalty, 1.0);
+  EXPECT_EQ(own->top_k, -1);
+  EXPECT_EQ(own->tokens_max, 3);
+}
+
 TEST_F(CompletionRequestTest, ReadsEveryHonouredField) {
   const auto request = completion(
       R"("model":"m","max_tokens":5,"max_new_tokens":5,"temperature":0.7,"top_p":0.9,"top_k":40,"min_p":0.05,)"

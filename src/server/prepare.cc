@@ -56,7 +56,8 @@ Result<int32_t> tokens_max(const CompletionRequest& request, int64_t prompt_toke
     }
     return static_cast<int32_t>(*request.tokens_max);
   }
-  int64_t wanted = options.default_tokens_max;
+  int64_t wanted =
+      options.default_tokens_max != 0 ? options.default_tokens_max : options.defaults.tokens_max.value_or(0);
   if (wanted == 0)
     wanted = request.endpoint == Endpoint::kChat ? kDefaultTokensChat : kDefaultTokensCompletion;
   wanted = std::max(wanted, request.tokens_min.value_or(0));

@@ -10,6 +10,7 @@
 
 #include "base/result.h"
 #include "engine/engine.h"
+#include "server/generation_defaults.h"
 #include "text/chat_template.h"
 #include "text/tokenizer.h"
 
@@ -27,7 +28,9 @@ struct ServerOptions {
   std::string host = "127.0.0.1";
   int64_t port = 8080;  // 0: any free one, see Server::port()
   UnknownFields unknown_fields = UnknownFields::kRefuse;
-  int64_t default_tokens_max = 0;  // when a request names none; 0: 2048 for chat, 512 for completions
+  // When a request names none; 0: what `defaults` say, else 2048 for chat, 512 for completions.
+  int64_t default_tokens_max = 0;
+  GenerationDefaults defaults;  // the model's own, for what a request leaves out
   int64_t logprobs_top_max = 20;
   int64_t stop_strings_max = 16;
   int64_t stop_strings_bytes_max = 4096;  // of all of a request's together
