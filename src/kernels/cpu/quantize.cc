@@ -52,53 +52,40 @@ Extent find_extent(const Vectors& x) {
   return {*std::min_element(lows, lows + 4), *std::max_element(highs, highs + 4), sum(poison) == 0.0f};
 }
 
-// q = round((x - min) * inverse), kept within 0 .. q_max, as floats.
-void round_vectors(const Vectors& x, float min, float inverse, float q_max, Vectors* q) {
-  const __m128 base = _mm_set1_ps(min), scale = _mm_set1_ps(inverse), half = _mm_set1_ps(0.5f);
-  const __m128 top = _mm_set1_ps(q_max);
-  for (int32_t i = 0; i < kVectors; ++i) {
-    // min before the cast: an estimate of the scale may carry a number far past the top.
-    const __m128 scaled = _mm_add_ps(_mm_mul_ps(_mm_sub_ps(x.v[i], base), scale), half);
-    const __m128 bounded = _mm_max_ps(_mm_min_ps(scaled, top), _mm_setzero_ps());
-    q->v[i] = _mm_cvtepi32_ps(_mm_cvttps_epi32(bounded));
-  }
-}
-
-struct Line {
-  uint16_t scale = 0, min = 0;  // f16: x is about scale * q + min
-  float error = 0;              // squared, with the f16 numbers
+// 32 quants of 0 .. 15, and the least-squares line y = slope * q + c through them.
+struct Rounding {
+  __m128i q[kVectors / 2];  // 8 of 16 bits each
+  float q_sum;
+  float slope;
+  float gain;  // by how much the line's squared error is below that of the best constant
 };
 
-// The least-squares line through (q, x), rounded to f16.
-Line fit_line(const Vectors& x, const Vectors& q) {
-  __m128 q_sum = _mm_setzero_ps(), qq_sum = q_sum, x_sum = q_sum, qx_sum = q_sum;
-  for (int32_t i = 0; i < kVectors; ++i) {
-    q_sum = _mm_add_ps(q_sum, q.v[i]);
-    qq_sum = _mm_add_ps(qq_sum, _mm_mul_ps(q.v[i], q.v[i]));
-    x_sum = _mm_add_ps(x_sum, x.v[i]);
-    qx_sum = _mm_add_ps(qx_sum, _mm_mul_ps(q.v[i], x.v[i]));
+// q = round(y * inverse), at most 15. REQUIRES: no y is negative.
+Rounding round_numbers(const Vectors& y, float y_sum, float inverse) {
+  const __m128 scale = _mm_set1_ps(inverse), half = _mm_set1_ps(0.5f), top = _mm_set1_ps(15.0f);
+  const __m128i ones = _mm_set1_epi16(1);
+  Rounding r;
+  __m128 qy_sum = _mm_setzero_ps();
+  __m128i q_sum = _mm_setzero_si128(), qq_sum = _mm_setzero_si128();
+  for (int32_t i = 0; i < kVectors / 2; ++i) {
+    __m128i rounded[2];
+    for (int32_t j = 0; j < 2; ++j) {
+      const __m128 number = y.v[2 * i + j];
+      // min before the cast: an estimate of the scale may carry a number far past the top.
+      rounded[j] = _mm_cvttps_epi32(_mm_min_ps(_mm_add_ps(_mm_mul_ps(number, scale), half), top));
+      qy_sum = _mm_add_ps(qy_sum, _mm_mul_ps(_mm_cvtepi32_ps(rounded[j]), number));
+    }
+    r.q[i] = _mm_packs_epi32(rounded[0], rounded[1]);
+    q_sum = _mm_add_epi32(q_sum, _mm_madd_epi16(r.q[i], ones));
+    qq_sum = _mm_add_epi32(qq_sum, _mm_madd_epi16(r.q[i], r.q[i]));
   }
-  const float n = kBlockColumns, sq = sum(q_sum), sx = sum(x_sum);
-  const float determinant = n * sum(qq_sum) - sq * sq;  // exact: integers below 2^24; 0 when all q are equal
-  const float slope = determinant > 0.0f ? (n * sum(qx_sum) - sq * sx) / determinant : 0.0f;
-  Line line;
-  line.scale = f32_to_f16(slope);
-  line.min = f32_to_f16((sx - f16_to_f32(line.scale) * sq) / n);
-  const __m128 scale = _mm_set1_ps(f16_to_f32(line.scale)), min = _mm_set1_ps(f16_to_f32(line.min));
-  __m128 error = _mm_setzero_ps();
-  for (int32_t i = 0; i < kVectors; ++i) {
-    const __m128 off = _mm_sub_ps(_mm_add_ps(_mm_mul_ps(q.v[i], scale), min), x.v[i]);
-    error = _mm_add_ps(error, _mm_mul_ps(off, off));
-  }
-  line.error = sum(error);
-  return line;
-}
-
-void store_quants(const Vectors& q, StoredBlock* out) {
-  for (int32_t i = 0; i < kVectors; i += 2) {
-    const __m128i packed = _mm_packs_epi32(_mm_cvttps_epi32(q.v[i]), _mm_cvttps_epi32(q.v[i + 1]));
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(out->q + 4 * i), packed);
-  }
+  constexpr float kCount = kBlockColumns;
+  r.q_sum = sum(_mm_cvtepi32_ps(q_sum));  // integers below 2^24: exact, and so is the determinant
+  const float determinant = kCount * sum(_mm_cvtepi32_ps(qq_sum)) - r.q_sum * r.q_sum;
+  const float covariance = kCount * sum(qy_sum) - r.q_sum * y_sum;
+  r.slope = determinant > 0.0f ? covariance / determinant : 0.0f;  // 0 when all q are equal
+  r.gain = r.slope * covariance;
+  return r;
 }
 
 void quantize_q8_0(const Vectors& x, const Extent& extent, StoredBlock* out) {
@@ -107,13 +94,15 @@ void quantize_q8_0(const Vectors& x, const Extent& extent, StoredBlock* out) {
   const float scale = f16_to_f32(out->scale);
   // An f16 scale that was rounded down makes the largest number a little more than 127.
   const __m128 inverse = _mm_set1_ps(scale > 0.0f ? 1.0f / scale : 0.0f), limit = _mm_set1_ps(127.0f);
-  Vectors q;
-  for (int32_t i = 0; i < kVectors; ++i) {
-    const __m128 scaled = _mm_mul_ps(x.v[i], inverse);
-    const __m128 bounded = _mm_max_ps(_mm_min_ps(scaled, limit), _mm_sub_ps(_mm_setzero_ps(), limit));
-    q.v[i] = _mm_cvtepi32_ps(_mm_cvtps_epi32(bounded));
+  for (int32_t i = 0; i < kVectors; i += 2) {
+    __m128i rounded[2];
+    for (int32_t j = 0; j < 2; ++j) {
+      const __m128 scaled = _mm_mul_ps(x.v[i + j], inverse);
+      const __m128 low = _mm_sub_ps(_mm_setzero_ps(), limit);
+      rounded[j] = _mm_cvtps_epi32(_mm_max_ps(_mm_min_ps(scaled, limit), low));
+    }
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(out->q + 4 * i), _mm_packs_epi32(rounded[0], rounded[1]));
   }
-  store_quants(q, out);
 }
 
 void quantize_q4_1(const Vectors& x, const Extent& extent, StoredBlock* out) {
@@ -121,23 +110,28 @@ void quantize_q4_1(const Vectors& x, const Extent& extent, StoredBlock* out) {
   // which then lies nearer to its neighbours; fewer leave room for it to round to.
   static constexpr std::array<float, 7> kSteps = {13.5f, 14.0f, 14.5f, 15.0f, 15.5f, 16.0f, 17.0f};
   const float range = extent.max - extent.min;
-  Vectors q, best_q;
-  Line best;
-  bool found = false;
-  for (const float steps : kSteps) {
-    round_vectors(x, extent.min, range > 0.0f ? steps / range : 0.0f, 15.0f, &q);
-    const Line line = fit_line(x, q);
-    if (!is_finite_f16(line.scale) || !is_finite_f16(line.min)) continue;
-    if (found && line.error >= best.error) continue;
-    found = true;
-    best = line;
-    best_q = q;
-    if (range == 0.0f) break;
+  Vectors y;
+  __m128 total = _mm_setzero_ps();
+  for (int32_t i = 0; i < kVectors; ++i) {
+    y.v[i] = _mm_sub_ps(x.v[i], _mm_set1_ps(extent.min));
+    total = _mm_add_ps(total, y.v[i]);
   }
-  if (!found) return fill_with_nan(out);
-  out->scale = best.scale;
-  out->min = best.min;
-  store_quants(best_q, out);
+  const float y_sum = sum(total);
+  float gain = -1.0f, slope = 0.0f, q_sum = 0.0f;
+  for (const float steps : kSteps) {
+    const Rounding rounding = round_numbers(y, y_sum, range > 0.0f ? steps / range : 0.0f);
+    if (!(rounding.gain > gain)) continue;
+    gain = rounding.gain;
+    slope = rounding.slope;
+    q_sum = rounding.q_sum;
+    for (int32_t i = 0; i < kVectors / 2; ++i) {
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(out->q + 8 * i), rounding.q[i]);
+    }
+  }
+  out->scale = f32_to_f16(slope);
+  // The constant that suits the slope as it was rounded.
+  out->min = f32_to_f16(extent.min + (y_sum - f16_to_f32(out->scale) * q_sum) / kBlockColumns);
+  if (gain < 0.0f || !is_finite_f16(out->scale) || !is_finite_f16(out->min)) fill_with_nan(out);
 }
 
 }  // namespace
