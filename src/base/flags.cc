@@ -291,6 +291,13 @@ Result<FlagTable::Outcome> FlagTable::parse(const std::vector<std::string>& args
   return Outcome::kRun;
 }
 
+bool FlagTable::given(std::string_view name) const {
+  const auto flag = std::find_if(impl_->flags.begin(), impl_->flags.end(),
+                                 [name](const Impl::Flag& f) { return f.name == name; });
+  CHECK(flag != impl_->flags.end());
+  return !flag->option->results().empty();
+}
+
 std::string FlagTable::Impl::usage() const {
   std::string text = "hussar " + command;
   for (const Flag& flag : flags) {

@@ -48,6 +48,9 @@ class FlagTable {
   // Errors: kInvalid, one line that names the flag and says what is allowed.
   Result<Outcome> parse(const std::vector<std::string>& args);
 
+  // Whether the command line has this flag. REQUIRES: parse() was called, a flag of this name was added.
+  bool given(std::string_view name) const;
+
   // Fits a screen of 80 columns where the help lines do: purpose, a line a flag with default and range, the
   // example.
   std::string help() const;

@@ -74,6 +74,16 @@ TEST(Flags, DefaultsStayAndValuesAreTaken) {
   EXPECT_EQ(all.options.batch, (std::vector<int64_t>{1, 8, 32}));
 }
 
+TEST(Flags, TellsWhichFlagsAreGiven) {
+  Options options;
+  FlagTable flags("serve", "Serves.", "hussar serve --model m.gguf");
+  declare(&flags, &options);
+  ASSERT_TRUE(flags.parse({"--model", "m", "--temperature=0.7", "--verbose"}).ok());
+  EXPECT_TRUE(flags.given("--temperature"));  // though it is the default
+  EXPECT_TRUE(flags.given("--verbose"));
+  EXPECT_FALSE(flags.given("--port"));
+}
+
 TEST(Flags, ErrorsNameTheFlagAndWhatIsAllowed) {
   EXPECT_EQ(error_of({"--port", "99999"}), "--port: 99999 is out of range 1 to 65535");
   EXPECT_EQ(error_of({"--port", "-1"}), "--port: -1 is out of range 1 to 65535");

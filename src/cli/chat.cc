@@ -173,7 +173,26 @@ class Chat {
   bool terminated_ = false;
 };
 
-Result<void> chat(ChatOptions options, Interrupts* interrupts) {
+// What the command line leaves out is as the model asks.
+void apply_defaults(const GenerationConfig& config, const FlagTable& flags, ChatOptions* options) {
+  const auto apply = [&flags](const char* flag, const auto& value, auto* to) {
+    if (value && !flags.given(flag)) *to = *value;
+  };
+  const GenerationDefaults& defaults = config.defaults;
+  apply("--temperature", defaults.temperature, &options->temperature);
+  // As in a request, 0 means the likeliest token alone and -1 means off.
+  apply("--top-p", defaults.top_p, &options->top_p);
+  options->top_p = std::max(options->top_p, 0.0001);
+  apply("--top-k", defaults.top_k, &options->top_k);
+  options->top_k = std::max<int64_t>(options->top_k, 0);
+  apply("--min-p", defaults.min_p, &options->min_p);
+  apply("--repetition-penalty", defaults.repetition_penalty, &options->repetition_penalty);
+  apply("--max-tokens", defaults.tokens_max, &options->tokens_max);
+  for (const std::string& setting : config.unsupported)
+    std::fprintf(stderr, "(%s of generation_config.json is not supported)\n", setting.c_str());
+}
+
+Result<void> chat(ChatOptions options, const FlagTable& flags, Interrupts* interrupts) {
   options.load.running_max = 1;
   options.load.kv.contexts_max = 1;
   std::unique_ptr<LoadedModel> model;
@@ -187,11 +206,14 @@ Result<void> chat(ChatOptions options, Interrupts* interrupts) {
   if (!model->chat_template) {
     return Error{ErrorCode::kUnsupported, "can't chat: " + model->template_problem, ""};
   }
+  apply_defaults(model->generation, flags, &options);
   const DeviceInfo& device = model->engine->device();
   std::fprintf(
       stderr, "%s, %s, on %s (%s, %d threads), %d tokens of context; Ctrl-C stops an answer, Ctrl-D leaves\n",
       model->name.c_str(), model->format.c_str(), device.device.c_str(), device.isa.c_str(), device.threads,
       model->kv.context_max);
+  if (const std::string text = defaults_text(model->generation.defaults); !text.empty())
+    std::fprintf(stderr, "generation_config.json: %s; flags go first\n", text.c_str());
   return Chat(options, *model, interrupts).run();
 }
 
@@ -213,7 +235,7 @@ int run_chat(const std::vector<std::string>& args) {
   flags.add_int("--max-tokens", &options.tokens_max, 1, 1'000'000'000, "of one answer");
   if (const auto code = parse_or_exit_code(&flags, "chat", args)) return *code;
   Interrupts interrupts;
-  const auto done = chat(std::move(options), &interrupts);
+  const auto done = chat(std::move(options), flags, &interrupts);
   return done.ok() ? 0 : report_error("chat", done.error());
 }
 

@@ -9,9 +9,9 @@
 
 #include "base/dtype.h"
 #include "base/memory.h"
+#include "cli/model_text.h"
 #include "cli/open_model.h"
 #include "cli/version.h"
-#include "cli/vocabulary.h"
 #include "cli/weights_flag.h"
 #include "engine/engine_loop.h"
 #include "model/model.h"
@@ -29,7 +29,8 @@ std::string main_format(const ModelFile& file) {
   }
   const auto most = std::max_element(elements.begin(), elements.end(),
                                      [](const auto& a, const auto& b) { return a.second < b.second; });
-  return most == elements.end() ? "GGUF" : "GGUF " + std::string(dtype_info(most->first).name);
+  const std::string format = file.format() == ModelFormat::kGguf ? "GGUF" : "safetensors";
+  return most == elements.end() ? format : format + " " + std::string(dtype_info(most->first).name);
 }
 
 int64_t modified_unix_seconds(const std::string& path) {
@@ -38,27 +39,32 @@ int64_t modified_unix_seconds(const std::string& path) {
 }
 
 // A template that our interpreter can't run takes chat away, not the whole model.
-void compile_template(const ModelFile& file, LoadedModel* model) {
-  if (file.find("tokenizer.chat_template") == nullptr) {
-    model->template_problem = "the file has no chat template";
+void compile_template(const ModelText& text, LoadedModel* model) {
+  model->template_problem = text.template_problem;
+  if (text.chat_template.empty()) {
+    if (text.template_problem.empty()) model->template_problem = "the model's chat template is empty";
     return;
   }
-  auto source = file.get_string("tokenizer.chat_template");
-  auto compiled = source.ok() ? ChatTemplate::compile(*source, TemplateLimits{}) : std::move(source).error();
+  auto compiled = ChatTemplate::compile(text.chat_template, TemplateLimits{});
   if (compiled.ok()) {
     model->chat_template = std::move(*compiled);
   } else {
-    model->template_problem = "the file's chat template can't be used: " + compiled.error().message;
+    model->template_problem = "the model's chat template can't be used: " + compiled.error().message;
   }
 }
 
+Result<GenerationConfig> read_generation(const ModelFile& file, const std::string& choice) {
+  const Json* document = choice == "ignore" ? nullptr : file.document("generation_config.json");
+  if (document == nullptr) return GenerationConfig();
+  auto config = read_generation_config(*document);
+  if (config.ok()) return config;
+  return Error{config.error().code,
+               config.error().message + "; correct it, or add --generation-config ignore", ""};
+}
+
 Result<std::unique_ptr<LoadedModel>> read_text_parts(const ModelFile& file, const ModelConfig& config) {
-  ASSIGN_OR_RETURN(Vocabulary vocabulary, read_vocabulary(file));
-  RETURN_IF_ERROR(fit_vocabulary(&vocabulary, config.shape.vocab_size));
-  ASSIGN_OR_RETURN(std::vector<TokenId> stop_ids, find_stop_ids(file, vocabulary));
-  ASSIGN_OR_RETURN(std::string bos, special_spelling(file, vocabulary, "tokenizer.ggml.bos_token_id"));
-  ASSIGN_OR_RETURN(std::string eos, special_spelling(file, vocabulary, "tokenizer.ggml.eos_token_id"));
-  ASSIGN_OR_RETURN(Tokenizer tokenizer, Tokenizer::create(std::move(vocabulary)));
+  ASSIGN_OR_RETURN(ModelText text, read_model_text(file, config.shape.vocab_size));
+  ASSIGN_OR_RETURN(Tokenizer tokenizer, Tokenizer::create(std::move(text.vocabulary)));
   auto model =
       std::unique_ptr<LoadedModel>(new LoadedModel{.name = config.name,
                                                    .file_stem = std::filesystem::path(file.path()).stem(),
@@ -71,11 +77,12 @@ Result<std::unique_ptr<LoadedModel>> read_text_parts(const ModelFile& file, cons
                                                    .tokenizer = std::move(tokenizer),
                                                    .chat_template = std::nullopt,
                                                    .template_problem = "",
-                                                   .stop_ids = std::move(stop_ids),
-                                                   .bos_token = std::move(bos),
-                                                   .eos_token = std::move(eos),
+                                                   .stop_ids = std::move(text.stop_ids),
+                                                   .bos_token = std::move(text.bos_token),
+                                                   .eos_token = std::move(text.eos_token),
+                                                   .generation = {},
                                                    .engine = nullptr});
-  compile_template(file, model.get());
+  compile_template(text, model.get());
   return model;
 }
 
@@ -123,6 +130,8 @@ void add_model_flags(FlagTable* flags, LoadOptions* options) {
   flags->add_choice("--isa", &options->isa, {"auto", "reference", "avx2", "avx512"}, "kernels to use");
   flags->add_int("--ctx", &options->kv.context_tokens, 0, kTokensMax, "context tokens; 0: the model's");
   add_weights_flag(flags, &options->weights);
+  flags->add_choice("--generation-config", &options->generation_config, {"apply", "ignore"},
+                    "what the model's generation_config.json asks for where a request says nothing");
   flags->add_choice("--kv-type", &options->kv_type, {"f16", "bf16"}, "numbers of the KV cache");
 }
 
@@ -144,6 +153,7 @@ Result<std::unique_ptr<LoadedModel>> load_model(const LoadOptions& options,
   ASSIGN_OR_RETURN(const ModelFile file, open_model(options.model));
   ASSIGN_OR_RETURN(const ModelConfig config, read_model_config(file));
   ASSIGN_OR_RETURN(std::unique_ptr<LoadedModel> loaded, read_text_parts(file, config));
+  ASSIGN_OR_RETURN(loaded->generation, read_generation(file, options.generation_config));
   RETURN_IF_ERROR(check_weights_fit(file));
   const CpuOptions cpu{.threads = static_cast<int32_t>(options.threads), .isa = options.isa};
   ASSIGN_OR_RETURN(std::unique_ptr<Backend> backend, make_cpu_backend(cpu));

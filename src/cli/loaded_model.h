@@ -13,6 +13,7 @@
 #include "cli/kv_plan.h"
 #include "engine/engine.h"
 #include "kernels/backend.h"
+#include "server/generation_defaults.h"
 #include "server/server.h"
 #include "text/chat_template.h"
 #include "text/tokenizer.h"
@@ -24,6 +25,7 @@ struct LoadOptions {
   int64_t threads = 0;
   std::string isa = "auto";
   std::string weights = "auto";
+  std::string generation_config = "apply";
   std::string kv_type = "f16";
   KvWish kv;
   int64_t running_max = 64;
@@ -32,7 +34,7 @@ struct LoadOptions {
   std::string prefix_cache = "on";
 };
 
-// --model, --threads, --isa, --ctx and --kv-type, which every command that runs a model has.
+// The flags that serve and chat share.
 void add_model_flags(FlagTable* flags, LoadOptions* options);
 
 // A model that is ready to answer. The engine ends with it.
@@ -50,6 +52,7 @@ struct LoadedModel {
   std::string template_problem;  // why there is none, for people
   std::vector<TokenId> stop_ids;
   std::string bos_token, eos_token;
+  GenerationConfig generation;  // empty when it is to be ignored
   std::unique_ptr<Engine> engine;
 
   int64_t kv_tokens() const { return int64_t{kv.blocks} * engine->device().kv_block_tokens; }

@@ -90,6 +90,8 @@ void print_banner(const LoadedModel& model, const std::string& url) {
   std::printf("memory   %lld tokens of KV cache, at most %d a request (%s)\n",
               static_cast<long long>(model.kv_tokens()), model.kv.context_max,
               bytes_text(model.kv.bytes).c_str());
+  if (const std::string text = defaults_text(model.generation.defaults); !text.empty())
+    std::printf("defaults %s (generation_config.json)\n", text.c_str());
   std::printf("address  %s\n", url.c_str());
   const bool chat = model.chat_template.has_value();
   std::printf(
@@ -112,6 +114,7 @@ void log_ready(const LoadedModel& model, const std::string& url) {
             {"threads", std::to_string(device.threads)},
             {"kv_tokens", std::to_string(model.kv_tokens())},
             {"context", std::to_string(model.kv.context_max)},
+            {"defaults", defaults_text(model.generation.defaults)},
             {"address", url}});
 }
 
@@ -129,9 +132,14 @@ Result<void> serve(const ServeOptions& options, Interrupts* interrupts) {
   if (!model->chat_template) {
     log_line(LogLevel::kWarning, "no /v1/chat/completions", {{"why", model->template_problem}});
   }
+  for (const std::string& setting : model->generation.unsupported)
+    log_line(LogLevel::kWarning, "a setting of generation_config.json is not supported",
+             {{"setting", setting}});
   const std::string served_name = options.served_name.empty() ? model->file_stem : options.served_name;
+  ServerOptions server_options = options.server;
+  server_options.defaults = model->generation.defaults;
   ASSIGN_OR_RETURN(const std::unique_ptr<Server> server,
-                   Server::start(options.server, model->server_context(served_name)));
+                   Server::start(server_options, model->server_context(served_name)));
   if (options.log_format == "text") {
     print_banner(*model, server->url());
   } else {

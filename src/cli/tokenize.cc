@@ -7,9 +7,9 @@
 #include "base/json.h"
 #include "base/utf8.h"
 #include "cli/commands.h"
+#include "cli/model_text.h"
 #include "cli/open_model.h"
 #include "cli/terminal_text.h"
-#include "cli/vocabulary.h"
 #include "text/tokenizer.h"
 
 namespace hussar {
@@ -43,7 +43,7 @@ Result<void> tokenize(const TokenizeOptions& options) {
   if (options.words.empty()) text.assign(std::istreambuf_iterator<char>(std::cin), {});
   if (!is_valid_utf8(text)) return Error{ErrorCode::kInvalid, "the text is not valid UTF-8", ""};
   ASSIGN_OR_RETURN(const ModelFile file, open_model(options.model));
-  ASSIGN_OR_RETURN(Vocabulary vocabulary, read_vocabulary(file));
+  ASSIGN_OR_RETURN(Vocabulary vocabulary, read_model_vocabulary(file));
   ASSIGN_OR_RETURN(const Tokenizer tokenizer, Tokenizer::create(std::move(vocabulary)));
   const std::vector<TokenId> ids = options.special ? tokenizer.encode(text, {}, Tokenizer::Bos::kAdd)
                                                    : tokenizer.encode_plain(text, Tokenizer::Bos::kAdd);

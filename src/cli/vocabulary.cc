@@ -73,9 +73,11 @@ Result<Vocabulary> read_vocabulary(const ModelFile& file) {
 Result<void> fit_vocabulary(Vocabulary* vocabulary, int32_t rows) {
   const size_t row_count = static_cast<size_t>(rows);
   if (vocabulary->tokens.size() > row_count) {
-    return key_error("tokenizer.ggml.tokens", "has " + std::to_string(vocabulary->tokens.size()) +
-                                                  " tokens, but the embedding has only " +
-                                                  std::to_string(rows) + " rows");
+    return Error{ErrorCode::kInvalid,
+                 "the tokenizer has " + std::to_string(vocabulary->tokens.size()) +
+                     " tokens, but the embedding has only " + std::to_string(rows) +
+                     " rows: they belong to different models",
+                 ""};
   }
   // Kinds of another count than the tokens are an error that the tokenizer reports.
   if (vocabulary->kinds.size() == vocabulary->tokens.size())
@@ -92,14 +94,18 @@ Result<std::vector<TokenId>> find_stop_ids(const ModelFile& file, const Vocabula
     ASSIGN_OR_RETURN(const TokenId id, get_token(file, key, vocabulary.tokens.size()));
     if (id >= 0) ids.push_back(id);
   }
+  add_usual_end_tokens(vocabulary, &ids);
+  return ids;
+}
+
+void add_usual_end_tokens(const Vocabulary& vocabulary, std::vector<TokenId>* ids) {
   for (size_t id = 0; id < std::min(vocabulary.tokens.size(), vocabulary.kinds.size()); ++id) {
     if (vocabulary.kinds[id] != TokenKind::kControl) continue;
     if (std::find(kEndNames.begin(), kEndNames.end(), vocabulary.tokens[id]) == kEndNames.end()) continue;
-    ids.push_back(static_cast<TokenId>(id));
+    ids->push_back(static_cast<TokenId>(id));
   }
-  std::sort(ids.begin(), ids.end());
-  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
-  return ids;
+  std::sort(ids->begin(), ids->end());
+  ids->erase(std::unique(ids->begin(), ids->end()), ids->end());
 }
 
 Result<std::string> special_spelling(const ModelFile& file, const Vocabulary& vocabulary,

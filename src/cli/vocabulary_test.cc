@@ -96,7 +96,8 @@ TEST_F(VocabularyTest, FitsTheEmbeddingsRows) {
   EXPECT_TRUE(Tokenizer::create(v).ok());
   const auto refused = fit_vocabulary(&v, 4);
   ASSERT_FALSE(refused.ok());
-  EXPECT_EQ(refused.error().message, "tokenizer.ggml.tokens has 5 tokens, but the embedding has only 4 rows");
+  EXPECT_EQ(refused.error().message,
+            "the tokenizer has 5 tokens, but the embedding has only 4 rows: they belong to different models");
 }
 
 TEST_F(VocabularyTest, RefusesOtherTokenizersAndMissingKeys) {
