@@ -16,8 +16,12 @@ constexpr int kExitFault = 2;
 
 int run_chat(const std::vector<std::string>& args);
 int run_inspect(const std::vector<std::string>& args);
+int run_list(const std::vector<std::string>& args);
 int run_perf(const std::vector<std::string>& args);
+int run_pull(const std::vector<std::string>& args);
+int run_rm(const std::vector<std::string>& args);
 int run_serve(const std::vector<std::string>& args);
+int run_show(const std::vector<std::string>& args);
 int run_tokenize(const std::vector<std::string>& args);
 int run_version(const std::vector<std::string>& args);
 

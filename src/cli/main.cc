@@ -16,6 +16,10 @@ struct Command {
 };
 
 constexpr Command kCommands[] = {
+    {"pull", "bring a model from Hugging Face or ModelScope", hussar::run_pull},
+    {"list", "show the models that were pulled", hussar::run_list},
+    {"show", "show where a pulled model came from", hussar::run_show},
+    {"rm", "remove a pulled model", hussar::run_rm},
     {"serve", "serve a model over an OpenAI-compatible API", hussar::run_serve},
     {"chat", "talk to a model in the terminal", hussar::run_chat},
     {"perf", "measure the engine's speed on this machine", hussar::run_perf},

@@ -1,12 +1,12 @@
 #include "cli/open_model.h"
 
+#include "cli/models_dir.h"
+
 namespace hussar {
 
-Result<ModelFile> open_model(const std::string& path) {
-  auto file = ModelFile::open(path);
-  if (file.ok() || file.error().code != ErrorCode::kNotFound) return file;
-  return Error{ErrorCode::kNotFound, "there is no file " + path + "; name a model file (GGUF) that is there",
-               ""};
+Result<ModelFile> open_model(const std::string& model) {
+  ASSIGN_OR_RETURN(const std::string path, resolve_model(model));
+  return ModelFile::open(path);
 }
 
 }  // namespace hussar

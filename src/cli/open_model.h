@@ -1,4 +1,4 @@
-// Opens the model file that a command line names.
+// Opens the model that a command line names.
 #pragma once
 
 #include <string>
@@ -8,7 +8,8 @@
 
 namespace hussar {
 
-// Errors: as ModelFile::open; a missing file's says what to do.
-Result<ModelFile> open_model(const std::string& path);
+// `model` is a path, or the name of a model that was pulled. Errors: as ModelFile::open; where there is
+// neither, kNotFound says what to do.
+Result<ModelFile> open_model(const std::string& model);
 
 }  // namespace hussar

@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/interrupts.h"
 #include "cli/loaded_model.h"
+#include "cli/models_dir.h"
 #include "cli/progress.h"
 #include "cli/version.h"
 #include "server/server.h"
@@ -55,7 +56,7 @@ void add_flags(FlagTable* flags, ServeOptions* o) {
   add_model_flags(flags, &o->load);
   flags->add_int("--kv-tokens", &o->load.kv.pool_tokens, 0, kTokensMax, "KV pool; 0: what fits");
   flags->add_string("--served-model-name", &o->served_name, "NAME",
-                    "as clients name it; default: the file's");
+                    "as clients name it; default: the model's");
   flags->add_string("--host", &o->server.host, "ADDRESS", "address to listen on");
   flags->add_int("--port", &o->server.port, 0, 65535, "port to listen on; 0: any free one");
   flags->add_int("--default-max-tokens", &o->server.default_tokens_max, 0, kTokensMax,
@@ -135,7 +136,8 @@ Result<void> serve(const ServeOptions& options, Interrupts* interrupts) {
   for (const std::string& setting : model->generation.unsupported)
     log_line(LogLevel::kWarning, "a setting of generation_config.json is not supported",
              {{"setting", setting}});
-  const std::string served_name = options.served_name.empty() ? model->file_stem : options.served_name;
+  const std::string served_name =
+      options.served_name.empty() ? model_label(options.load.model) : options.served_name;
   ServerOptions server_options = options.server;
   server_options.defaults = model->generation.defaults;
   ASSIGN_OR_RETURN(const std::unique_ptr<Server> server,
