@@ -149,7 +149,8 @@ Result<void> read_tokens(const Json& document, const JsonObject& vocab, Vocabula
       RETURN_IF_ERROR(table.put(*token.content, Json(int64_t{token.rule.id}), "added_tokens"));
     } else if (const TokenId id = table.ids.at(*token.content); id != token.rule.id) {
       return json_invalid("added_tokens gives " + quoted(*token.content) + " the id " +
-                          std::to_string(token.rule.id) + ", model.vocab " + std::to_string(id));
+                          std::to_string(token.rule.id) + ", but model.vocab has it as " +
+                          std::to_string(id));
     }
   }
   v->tokens.assign(table.spellings.begin(), table.spellings.end());

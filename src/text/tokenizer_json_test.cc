@@ -131,7 +131,7 @@ TEST_F(TokenizerJsonTest, AnAddedTokenMayBeOneOfTheModels) {
   added_tokens() = {added(256, "he", true)};
   EXPECT_EQ(read().kinds[256], TokenKind::kControl);
   added_tokens() = {added(255, "he", true)};
-  expect_refused(kBad, "the id 255, model.vocab 256");
+  expect_refused(kBad, "the id 255, but model.vocab has it as 256");
 }
 
 TEST_F(TokenizerJsonTest, AUserDefinedByteIsStillAByteOfForeignText) {

@@ -32,12 +32,12 @@ def free_port():
 class Server:
     """A running `hussar serve`."""
 
-    def __init__(self, *flags):
+    def __init__(self, *flags, model=MODEL):
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._output = tempfile.TemporaryFile("w+")  # a pipe that nobody reads would stop the server when it is full
         self.process = subprocess.Popen(
-            [BINARY, "serve", "--model", MODEL, "--served-model-name", NAME, "--port", str(self.port), *flags],
+            [BINARY, "serve", "--model", model, "--served-model-name", NAME, "--port", str(self.port), *flags],
             stdout=self._output, stderr=subprocess.STDOUT)
         deadline = time.monotonic() + START_SECONDS_MAX
         while not self._is_ready():
@@ -109,8 +109,8 @@ def start_server():
     """Starts servers with other flags and stops them afterwards."""
     started = []
 
-    def start(*flags):
-        started.append(Server(*flags))
+    def start(*flags, model=MODEL):
+        started.append(Server(*flags, model=model))
         return started[-1]
 
     yield start
