@@ -5,7 +5,6 @@
 #include <atomic>
 #include <limits>
 #include <optional>
-#include <unordered_map>
 #include <utility>
 
 #include "base/utf8.h"
@@ -15,11 +14,10 @@
 #include "text/nfc.h"
 #include "text/pretokenizer.h"
 #include "text/special_tokens.h"
+#include "text/spelling_table.h"
 
 namespace hussar {
 namespace {
-
-using IdsByText = std::unordered_map<std::string_view, TokenId>;
 
 // Whether merging the bytes of a token gives the token back; found out when it is first met, because it takes
 // a while for all.
@@ -54,7 +52,7 @@ Result<void> check_sizes(const Vocabulary& v) {
   return {};
 }
 
-Result<std::vector<Bpe::Merge>> parse_merges(const Vocabulary& v, const IdsByText& ids_by_spelling) {
+Result<std::vector<Bpe::Merge>> parse_merges(const Vocabulary& v, const SpellingTable& ids_by_spelling) {
   std::vector<Bpe::Merge> merges;
   merges.reserve(v.merges.size());
   std::string joined;
@@ -67,17 +65,16 @@ Result<std::vector<Bpe::Merge>> parse_merges(const Vocabulary& v, const IdsByTex
           "merges");
     }
     joined.assign(text.substr(0, space)).append(text.substr(space + 1));
-    const auto left = ids_by_spelling.find(text.substr(0, space));
-    const auto right = ids_by_spelling.find(text.substr(space + 1));
-    const auto result = ids_by_spelling.find(joined);
-    const auto none = ids_by_spelling.end();
-    if (left == none || right == none || result == none) {
+    const TokenId left = ids_by_spelling.find(text.substr(0, space));
+    const TokenId right = ids_by_spelling.find(text.substr(space + 1));
+    const TokenId result = ids_by_spelling.find(joined);
+    if (left < 0 || right < 0 || result < 0) {
       return invalid_vocabulary("merge " + std::to_string(i) + ", " + quoted(text) +
                                     ", joins or forms something that is not in the vocabulary",
                                 "merges");
     }
-    if (v.kinds[result->second] == TokenKind::kControl) continue;
-    merges.push_back({left->second, right->second, result->second});
+    if (v.kinds[static_cast<size_t>(result)] == TokenKind::kControl) continue;
+    merges.push_back({left, right, result});
   }
   return merges;
 }
@@ -123,7 +120,11 @@ void move_ranges(std::span<const ByteRange> foreign, size_t begin, size_t end,
 }  // namespace
 
 struct Tokenizer::Impl {
-  Impl(Vocabulary v, Pretokenizer p) : vocabulary(std::move(v)), pretokenizer(std::move(p)) {}
+  Impl(Vocabulary v, Pretokenizer p)
+      : vocabulary(std::move(v)),
+        pretokenizer(std::move(p)),
+        ids_by_spelling(vocabulary.tokens.size()),
+        ids_by_word(vocabulary.tokens.size()) {}
 
   // What encode() needs from segment to segment.
   struct Work {
@@ -145,8 +146,8 @@ struct Tokenizer::Impl {
   const Pretokenizer pretokenizer;
   std::string bytes;                // of all tokens, one after the other
   std::vector<size_t> bytes_begin;  // [tokens + 1]
-  IdsByText ids_by_spelling;
-  IdsByText ids_by_word;            // normal tokens that are spelt in the byte alphabet, by their bytes
+  SpellingTable ids_by_spelling;
+  SpellingTable ids_by_word;        // normal tokens that are spelt in the byte alphabet, by their bytes
   size_t word_token_bytes_max = 0;  // the longest of them
   std::array<TokenId, 256> byte_tokens;
   std::unique_ptr<std::atomic<Reachable>[]>
@@ -164,13 +165,12 @@ void Tokenizer::Impl::read_tokens() {
   reachable = std::make_unique<std::atomic<Reachable>[]>(count);
   byte_tokens.fill(-1);
   bytes_begin.reserve(count + 1);
-  ids_by_spelling.reserve(count);
   std::vector<TokenId> spelt_tokens;
   for (size_t i = 0; i < count; ++i) {
     const std::string& spelling = vocabulary.tokens[i];
     const auto id = static_cast<TokenId>(i);
     const TokenKind kind = vocabulary.kinds[i];
-    ids_by_spelling.emplace(spelling, id);
+    ids_by_spelling.insert(spelling, id);
     bytes_begin.push_back(bytes.size());
     const auto spelt = kind == TokenKind::kNormal ? bytes_of_spelling(spelling) : std::nullopt;
     bytes += spelt ? *spelt : spelling;
@@ -181,10 +181,9 @@ void Tokenizer::Impl::read_tokens() {
   }
   bytes_begin.push_back(bytes.size());
   // Views into `bytes`, which moves no more from here on.
-  ids_by_word.reserve(spelt_tokens.size());
   for (const TokenId id : spelt_tokens) {
     const std::string_view word(bytes.data() + bytes_begin[id], bytes_begin[id + 1] - bytes_begin[id]);
-    if (!ids_by_word.emplace(word, id).second) continue;
+    if (!ids_by_word.insert(word, id)) continue;
     word_token_bytes_max = std::max(word_token_bytes_max, word.size());
     if (word.size() == 1) byte_tokens[static_cast<unsigned char>(word[0])] = id;
   }
@@ -227,9 +226,8 @@ Result<Tokenizer> Tokenizer::create(Vocabulary vocabulary) {
 
 void Tokenizer::Impl::encode_word(std::string_view word, Bpe::Scratch* scratch,
                                   std::vector<TokenId>* out) const {
-  const auto whole = word.size() <= word_token_bytes_max ? ids_by_word.find(word) : ids_by_word.end();
-  if (whole == ids_by_word.end()) return bpe->encode(word, scratch, out);
-  const TokenId id = whole->second;
+  const TokenId id = word.size() <= word_token_bytes_max ? ids_by_word.find(word) : -1;
+  if (id < 0) return bpe->encode(word, scratch, out);
   const Reachable known = reachable[id].load(std::memory_order_relaxed);
   if (ignores_merges || known == Reachable::kYes) return out->push_back(id);
   const size_t before = out->size();
@@ -305,10 +303,7 @@ TokenKind Tokenizer::kind(TokenId id) const {
   return impl_->vocabulary.kinds[id];
 }
 
-TokenId Tokenizer::find(std::string_view token) const {
-  const auto it = impl_->ids_by_spelling.find(token);
-  return it == impl_->ids_by_spelling.end() ? -1 : it->second;
-}
+TokenId Tokenizer::find(std::string_view token) const { return impl_->ids_by_spelling.find(token); }
 
 Tokenizer::Tokenizer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Tokenizer::Tokenizer(Tokenizer&&) noexcept = default;

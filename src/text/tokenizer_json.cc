@@ -5,13 +5,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
 #include "text/byte_alphabet.h"
 #include "text/error_text.h"
+#include "text/spelling_table.h"
 #include "text/tokenizer_json_parts.h"
 
 namespace hussar {
@@ -30,34 +29,27 @@ Error in_file(const char* file, Error error) {
   return error;
 }
 
-// Tokens on their way into a vocabulary.
-struct TokenTable {
-  std::vector<std::string_view> spellings;  // [ids]; views into the document
-  std::vector<bool> given;                  // [ids]
-  std::unordered_map<std::string_view, TokenId> ids;
-
-  Result<void> put(std::string_view spelling, const Json& id_value, const char* place);
-};
-
-// The table has as many places as there are tokens, so an id behind its end leaves a hole somewhere.
-Result<void> TokenTable::put(std::string_view spelling, const Json& id_value, const char* place) {
+// Puts a token into its place among as many places as there are tokens; so an id behind the end leaves a hole
+// somewhere. A place is empty as long as its kind is kUnused.
+Result<void> put_token(std::string_view spelling, const Json& id_value, const char* place, Vocabulary* v) {
+  const auto problem = [&](const std::string& what) {
+    return json_invalid(std::string(place) + ": the token " + quoted(spelling) + what);
+  };
   const int64_t* id = id_value.as_int();
-  const std::string named = std::string(place) + ": the token " + quoted(spelling);
-  if (id == nullptr) return json_invalid(named + " has no integer as its id");
-  if (*id < 0 || *id >= static_cast<int64_t>(spellings.size())) {
-    return json_invalid(named + " has the id " + std::to_string(*id) + ", but there are only " +
-                        std::to_string(spellings.size()) + " tokens: some id has none");
+  if (id == nullptr) return problem(" has no integer as its id");
+  if (*id < 0 || *id >= static_cast<int64_t>(v->tokens.size())) {
+    return problem(" has the id " + std::to_string(*id) + ", but there are only " +
+                   std::to_string(v->tokens.size()) + " tokens: some id has none");
   }
-  if (spelling.size() > kTokenBytesMax)
-    return too_large(named + " has more than " + std::to_string(kTokenBytesMax) + " bytes");
+  if (spelling.size() > kTokenBytesMax) {
+    return too_large(std::string(place) + ": the token " + quoted(spelling) + " has more than " +
+                     std::to_string(kTokenBytesMax) + " bytes");
+  }
   const auto index = static_cast<size_t>(*id);
-  if (given[index]) {
-    return json_invalid(named + " has the id " + std::to_string(*id) + " of the token " +
-                        quoted(spellings[index]));
-  }
-  spellings[index] = spelling;
-  given[index] = true;
-  ids.emplace(spelling, static_cast<TokenId>(*id));
+  if (v->kinds[index] != TokenKind::kUnused)
+    return problem(" has the id " + std::to_string(*id) + " of the token " + quoted(v->tokens[index]));
+  v->tokens[index] = spelling;
+  v->kinds[index] = TokenKind::kNormal;
   return {};
 }
 
@@ -133,28 +125,33 @@ Result<void> read_tokens(const Json& document, const JsonObject& vocab, Vocabula
     return too_large("model.vocab has more than " + std::to_string(kTokensMax) + " tokens");
   ASSIGN_OR_RETURN(const std::vector<AddedToken> added,
                    read_added_tokens(document, kTokensMax - vocab.size()));
-  std::unordered_set<std::string_view> added_only;
-  for (const AddedToken& token : added) {
-    if (!added_only.insert(*token.content).second)
-      return json_invalid("added_tokens names " + quoted(*token.content) + " twice");
+  // Which of the added ones are the model's own, by their place in `added`.
+  SpellingTable places(added.size());
+  for (size_t i = 0; i < added.size(); ++i) {
+    if (!places.insert(*added[i].content, static_cast<TokenId>(i)))
+      return json_invalid("added_tokens names " + quoted(*added[i].content) + " twice");
   }
-  for (const auto& [spelling, id] : vocab) added_only.erase(spelling);
-  TokenTable table;
-  table.spellings.resize(vocab.size() + added_only.size());
-  table.given.resize(table.spellings.size());
-  table.ids.reserve(table.spellings.size());
-  for (const auto& [spelling, id] : vocab) RETURN_IF_ERROR(table.put(spelling, id, "model.vocab"));
-  for (const AddedToken& token : added) {
-    if (added_only.contains(*token.content)) {
-      RETURN_IF_ERROR(table.put(*token.content, Json(int64_t{token.rule.id}), "added_tokens"));
-    } else if (const TokenId id = table.ids.at(*token.content); id != token.rule.id) {
+  std::vector<const Json*> ids_in_vocab(added.size());
+  size_t shared = 0;
+  for (const auto& [spelling, id] : vocab) {
+    const TokenId place = places.find(spelling);
+    if (place < 0) continue;
+    ids_in_vocab[static_cast<size_t>(place)] = &id;
+    ++shared;
+  }
+  v->tokens.resize(vocab.size() + added.size() - shared);
+  v->kinds.assign(v->tokens.size(), TokenKind::kUnused);
+  for (const auto& [spelling, id] : vocab) RETURN_IF_ERROR(put_token(spelling, id, "model.vocab", v));
+  for (size_t i = 0; i < added.size(); ++i) {
+    const AddedToken& token = added[i];
+    if (ids_in_vocab[i] == nullptr) {
+      RETURN_IF_ERROR(put_token(*token.content, Json(int64_t{token.rule.id}), "added_tokens", v));
+    } else if (const int64_t id = *ids_in_vocab[i]->as_int(); id != token.rule.id) {
       return json_invalid("added_tokens gives " + quoted(*token.content) + " the id " +
                           std::to_string(token.rule.id) + ", but model.vocab has it as " +
                           std::to_string(id));
     }
   }
-  v->tokens.assign(table.spellings.begin(), table.spellings.end());
-  v->kinds.assign(v->tokens.size(), TokenKind::kNormal);
   for (const AddedToken& token : added) RETURN_IF_ERROR(apply_added_token(token, v));
   return {};
 }
@@ -180,10 +177,9 @@ Result<void> read_merges(const Json& model, Vocabulary* v) {
     v->merges.push_back(*(*pair)[0].as_string() + ' ' + *(*pair)[1].as_string());
   }
   // Two readers could take different ones of them.
-  std::unordered_set<std::string_view> seen;
-  seen.reserve(v->merges.size());
+  SpellingTable seen(v->merges.size());
   for (const std::string& merge : v->merges) {
-    if (!seen.insert(merge).second) return json_invalid("model.merges has " + quoted(merge) + " twice");
+    if (!seen.insert(merge, 0)) return json_invalid("model.merges has " + quoted(merge) + " twice");
   }
   return {};
 }
