@@ -52,5 +52,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     CHECK(id >= 0 && id < tokenizer->vocab_size());
     CHECK(tokenizer->kind(id) != hussar::TokenKind::kControl);
   }
+  // A part in the middle, which need not end on a character's border, is foreign.
+  const hussar::ByteRange foreign[] = {{text.size() / 3, text.size() / 3 * 2}};
+  for (const hussar::TokenId id : tokenizer->encode(text, foreign, hussar::Tokenizer::Bos::kOmit))
+    CHECK(id >= 0 && id < tokenizer->vocab_size());
   return 0;
 }

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <random>
 #include <string>
 #include <thread>
 #include <vector>
@@ -173,6 +174,48 @@ TEST(Tokenizer, ABadVocabularyIsRefused) {
   v.add_bos = true;
   EXPECT_EQ(refusal(v).code, ErrorCode::kInvalid);
   EXPECT_EQ(refusal(Vocabulary{}).code, ErrorCode::kInvalid);
+}
+
+// Normalisation moves foreign ranges. The same text with round brackets in them, and nothing foreign, has to
+// give the same tokens but for those.
+TEST(Tokenizer, ForeignRangesKeepTheirPlaceInNormalisedText) {
+  Vocabulary v =
+      test_vocabulary("qwen2", {}, {{"[t]", TokenKind::kUserDefined}, {"<raw>", TokenKind::kControl}});
+  v.special_rules = {{.id = 256, .in_normal_form = true}};
+  const Tokenizer tokenizer = make(std::move(v));
+  const std::string parts[] = {"[t]",
+                               "[t",
+                               "]",
+                               "[",
+                               "e\xCC\x81",
+                               "\xCC\x81",
+                               "\xCC\xA3\xCC\x82",
+                               "a",
+                               "t\xCC\x87",
+                               "\xE2\x84\xAB",
+                               "\xE4\xBD\xA0",
+                               "\xE1\x84\x80\xE1\x85\xA1\xE1\x86\xA8",
+                               "<raw>"};
+  const unsigned seed = std::random_device()();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::mt19937 random(seed);
+  for (int round = 0; round < 5000; ++round) {
+    std::string text, replaced;
+    std::vector<ByteRange> foreign;
+    for (unsigned i = random() % 12; i > 0; --i) {
+      const std::string& part = parts[random() % std::size(parts)];
+      const bool is_foreign = random() % 3 == 0;
+      if (is_foreign) foreign.push_back({text.size(), text.size() + part.size()});
+      text += part;
+      for (const char c : part) replaced += !is_foreign ? c : c == '[' || c == '<' ? '(' : c == ']' ? ')' : c;
+    }
+    Ids expected = tokenizer.encode(replaced, {}, Bos::kOmit);
+    Ids found = tokenizer.encode(text, foreign, Bos::kOmit);
+    for (Ids* ids : {&expected, &found}) {
+      for (TokenId& id : *ids) id = id == '[' || id == '<' ? '(' : id == ']' ? ')' : id;
+    }
+    ASSERT_EQ(found, expected) << text << "\n" << replaced;
+  }
 }
 
 // Each of these takes minutes or more in a tokenizer that is quadratic anywhere.

@@ -69,6 +69,24 @@ def test_the_defaults_can_be_ignored(folder, start_server):
     assert answer.usage.completion_tokens == 5
 
 
+def test_chat_takes_the_defaults_and_its_flags_go_first(folder):
+    change(folder / "generation_config.json", do_sample=False, max_new_tokens=1)
+    change(folder / "config.json", eos_token_id=None)
+
+    def chat(*flags):
+        done = subprocess.run([BINARY, "chat", "--model", str(folder), *flags], input="hello\n", capture_output=True, text=True, timeout=60,
+                              errors="replace")
+        assert done.returncode == 0, done.stderr
+        return done.stdout, done.stderr
+
+    short, notes = chat()
+    assert "generation_config.json: temperature 0, max_tokens 1; flags go first" in notes
+    longer, _ = chat("--max-tokens", "8")
+    assert len(longer) > len(short) and longer.startswith(short.rstrip("\n\ufffd"))
+    ignored, notes = chat("--generation-config", "ignore", "--max-tokens", "8", "--temperature", "0")
+    assert "generation_config.json" not in notes and ignored == longer
+
+
 def test_end_tokens_of_all_documents_end_an_answer(folder, start_server):
     change(folder / "generation_config.json", eos_token_id=[5, 2])
     server = start_server(model=str(folder))
