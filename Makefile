@@ -1,12 +1,13 @@
 # make run    set up what is missing, build, and serve a model at http://127.0.0.1:8080
 # make test   set up what is missing, build, and run every test
 # make build  only the binary, at build/hussar
-# Variables: MODEL (a GGUF file), HOST, PORT, JOBS, SERVE_FLAGS.
+# Variables: MODEL (a GGUF file, a model folder, or a name as `hussar pull` takes it), HOST, PORT, JOBS, SERVE_FLAGS, PULL_FLAGS.
 MODEL ?= build/models/smollm2-135m-instruct-q4_1.gguf
 HOST ?= 127.0.0.1
 PORT ?= 8080
 JOBS ?= $(shell nproc)
 SERVE_FLAGS ?=
+PULL_FLAGS ?=
 
 .PHONY: run test test-long build setup bench format clean
 .NOTPARALLEL:
@@ -18,7 +19,8 @@ build: setup
 	@tools/build release hussar
 
 run: build
-	@exec build/hussar serve --model $(MODEL) --host $(HOST) --port $(PORT) $(SERVE_FLAGS)
+	@[ -e '$(MODEL)' ] || build/hussar pull '$(MODEL)' $(PULL_FLAGS)
+	@exec build/hussar serve --model '$(MODEL)' --host $(HOST) --port $(PORT) $(SERVE_FLAGS)
 
 test:
 	@tools/setup test

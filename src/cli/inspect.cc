@@ -111,12 +111,12 @@ int run_inspect(const std::vector<std::string>& args) {
   std::vector<std::string> paths;
   bool json = false;
   FlagTable flags("inspect", "Shows a model file's metadata and tensors.", "hussar inspect model.gguf");
-  flags.add_positionals("FILE", &paths, 1, "model file (GGUF)");
+  flags.add_positionals("MODEL", &paths, 1, "a file, a folder, or a pulled name");
   flags.add_switch("--json", &json, "all of it as one JSON object");
   if (const auto code = parse_or_exit_code(&flags, "inspect", args)) return *code;
   if (paths.empty()) {
     return report_error(
-        "inspect", {ErrorCode::kInvalid, "a FILE is missing; 'hussar inspect --help' has an example", ""});
+        "inspect", {ErrorCode::kInvalid, "a MODEL is missing; 'hussar inspect --help' has an example", ""});
   }
   const auto file = open_model(paths[0]);
   if (!file.ok()) return report_error("inspect", file.error());

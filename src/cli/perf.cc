@@ -74,7 +74,8 @@ int run_perf(const std::vector<std::string>& args) {
       "perf",
       "Measures the engine's speed on this machine, and what fraction of the hardware's limit that is.",
       "hussar perf --model model.gguf --prompt 512 --generate 128 --batch 1,8,32");
-  flags.add_string("--model", &options.model, "FILE", "model file (GGUF)", FlagTable::kRequired);
+  flags.add_string("--model", &options.model, "MODEL", "a file, a folder, or a pulled name",
+                   FlagTable::kRequired);
   flags.add_int("--threads", &options.threads, 0, 1024, "CPU threads; 0: all that it may use");
   flags.add_choice("--isa", &options.cpu.isa, {"auto", "reference", "avx2", "avx512"}, "kernels to use");
   add_weights_flag(&flags, &options.weights);

@@ -54,6 +54,13 @@ Result<void> finish_options(PullFlags* o) {
   }
   auto name = parse_model_name(o->names[0]);
   if (!name.ok()) return Error{ErrorCode::kInvalid, "'" + o->names[0] + "' is " + name.error().message, ""};
+  if (name->selector.empty() && name->base.ends_with(".gguf")) {
+    return Error{ErrorCode::kInvalid,
+                 "'" + o->names[0] +
+                     "' looks like a file, and there is none here; of a repository a file is named "
+                     "behind a colon, owner/repository:file.gguf",
+                 ""};
+  }
   o->pull.name = std::move(*name);
   o->pull.connections = static_cast<int32_t>(o->connections);
   if (!o->pull.revision.empty() && !is_safe_revision(o->pull.revision)) {

@@ -66,7 +66,8 @@ int run_tokenize(const std::vector<std::string>& args) {
                   "Shows the tokens of a text (standard input when none is given): id and piece, one a line.",
                   "hussar tokenize --model model.gguf 'Hello, world'");
   flags.add_positionals("TEXT", &options.words, 4096, "the text; words are joined by a space");
-  flags.add_string("--model", &options.model, "FILE", "model file (GGUF)", FlagTable::kRequired);
+  flags.add_string("--model", &options.model, "MODEL", "a file, a folder, or a pulled name",
+                   FlagTable::kRequired);
   flags.add_switch("--ids", &options.ids, "the ids alone, in one line");
   flags.add_switch("--special", &options.special,
                    "special tokens such as <|im_end|> are recognised in the text");

@@ -23,7 +23,7 @@ namespace {
 constexpr int64_t kChunkBytes = 16 << 20;     // of one request
 constexpr int64_t kChunkBytesMin = 1 << 20;   // where connections share a small file
 constexpr int64_t kProgressBytes = 16 << 10;  // an attempt that brought less brought nothing
-constexpr int64_t kUnsyncedBytesMax = 64 << 20;
+constexpr int64_t kUnsyncedBytesMax = 16 << 20;
 constexpr auto kUnsyncedTimeMax = std::chrono::seconds(1);
 constexpr size_t kJournalBytesMax = 64 << 20;
 

@@ -44,6 +44,7 @@ void RangeSet::add(ByteRange range) {
 
 void RangeSet::subtract(ByteRange range) {
   CHECK(range.begin >= 0 && range.begin <= range.end);
+  if (range.begin == range.end) return;
   auto at = ends_.upper_bound(range.begin);
   if (at != ends_.begin() && std::prev(at)->second > range.begin) --at;
   while (at != ends_.end() && at->first < range.end) {

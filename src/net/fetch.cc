@@ -147,13 +147,14 @@ FetchEnd end_of(CURLcode code, CURL* curl) {
     case CURLE_SSL_CERTPROBLEM:
     case CURLE_SSL_ISSUER_ERROR:
       return FetchEnd::kUntrusted;
-    case CURLE_OPERATION_TIMEDOUT: {
+    default: {
+      // Before the request could be sent it is the connection that failed: a proxy refused, a handshake was
+      // reset.
       curl_off_t connected_us = 0;
       curl_easy_getinfo(curl, CURLINFO_PRETRANSFER_TIME_T, &connected_us);
-      return connected_us == 0 ? FetchEnd::kUnreachable : FetchEnd::kStalled;
+      if (connected_us == 0) return FetchEnd::kUnreachable;
+      return code == CURLE_OPERATION_TIMEDOUT ? FetchEnd::kStalled : FetchEnd::kBroken;
     }
-    default:
-      return FetchEnd::kBroken;
   }
 }
 

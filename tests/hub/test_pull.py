@@ -446,3 +446,7 @@ def test_rm_leaves_folders_that_are_not_models(hussar):
     (other / "config.json").write_text("mine")
     assert hussar.run("rm", "documents", "--yes").code == 2
     assert (other / "config.json").exists()
+
+
+def test_a_file_that_is_not_here_is_no_repository(hussar):
+    assert_refused(hussar.run("pull", "models/missing.gguf"), "looks like a file", "colon")

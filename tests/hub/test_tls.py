@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from hub_fixtures import hussar, make_hub  # noqa: F401: fixtures
+
 FILES = {"m.gguf": b"weights" * 1000}
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="2026-11: makes its certificates with openssl")
 

@@ -1,0 +1,110 @@
+"""A pulled name stands wherever a model file does."""
+
+import contextlib
+import json
+import pathlib
+import shutil
+import signal
+import socket
+import time
+import urllib.error
+import urllib.request
+
+from hub_fixtures import MODEL, hussar, make_hub  # noqa: F401: fixtures
+
+NAME = "owner/model:q4_1"
+FILE = "SmolLM2-135M-Instruct-Q4_1.gguf"
+
+
+@contextlib.contextmanager
+def serving(hussar, *words):
+    """A running server's URL."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = hussar.start("serve", *words, "--port", port, "--ctx", 256)
+    try:
+        deadline = time.monotonic() + 60
+        while True:
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/ready", timeout=5):
+                    break
+            except (urllib.error.URLError, OSError):
+                time.sleep(0.05)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+
+
+def ask(url, path, body=None):
+    data = json.dumps(body).encode() if body else None
+    request = urllib.request.Request(url + path, data, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return json.load(answer)
+
+
+def test_ten_cuts_and_a_kill_then_the_name_serves(hussar, make_hub):
+    weights = pathlib.Path(MODEL).read_bytes()
+    hub = make_hub({FILE: weights})
+    cuts = []
+
+    def faults(request):
+        if not request.file:
+            return None
+        with hub.lock:
+            cuts.append(request)
+        request.send_file(weights, cut_after=3_000_000 if len(cuts) <= 10 else 1_000_000, bytes_per_second=15_000_000)
+        return True
+
+    hub.faults = faults
+    process = hussar.start("pull", NAME, "--mirror", hub.url, "--retry-ms", "20", "--attempts-max", "20")
+    deadline = time.monotonic() + 30
+    while len(cuts) < 12 or hub.sent[FILE] < 45_000_000:
+        assert process.poll() is None and time.monotonic() < deadline, process.communicate()
+        time.sleep(0.02)
+    process.kill()
+    process.communicate()
+    hub.faults = lambda request: None
+    hub.sent.clear()
+    result = hussar.pull(hub, NAME)
+    assert result.code == 0, result.err
+    assert hub.sent[FILE] < len(weights) - 10_000_000
+    assert (hussar.models / "owner+model@q4_1" / FILE).read_bytes() == weights
+    assert "serve it: hussar serve --model " + NAME in result.out
+
+    with serving(hussar, "--model", NAME) as url:
+        assert [model["id"] for model in ask(url, "/v1/models")["data"]] == [NAME]
+        answer = ask(url, "/v1/completions", {"model": NAME, "prompt": "The capital of France is", "max_tokens": 4, "temperature": 0})
+        assert answer["usage"]["completion_tokens"] == 4 and "Paris" in answer["choices"][0]["text"]
+    assert hussar.run("tokenize", "--model", NAME, "--ids", "Hello").out.split()
+    assert FILE in hussar.run("inspect", NAME).out
+    perf = hussar.run("perf", "--model", NAME, "--prompt", 8, "--generate", 0, "--repetitions", 1, "--json")
+    assert perf.code == 0 and json.loads(perf.out.splitlines()[0])["tokens_per_second"] > 0
+
+
+def test_a_path_wins_over_a_name(hussar, tmp_path):
+    here = tmp_path / "named"
+    here.mkdir()
+    shutil.copy(MODEL, here / "smollm2-135m-instruct")
+    result = hussar.run("inspect", here / "smollm2-135m-instruct")
+    assert result.code == 0, result.err
+
+
+def test_a_missing_model_says_how_to_get_it(hussar):
+    for command in (["serve", "--model"], ["chat", "--model"], ["perf", "--model"], ["inspect"]):
+        result = hussar.run(*command, "qwen2.5-0.5b-instruct")
+        assert result.code == 2 and "hussar pull qwen2.5-0.5b-instruct" in result.err, result.err
+        result = hussar.run(*command, "/nonexistent/model.gguf")
+        assert result.code == 2 and "there is no file /nonexistent/model.gguf" in result.err, result.err
+
+
+def test_a_broken_manifest_is_named(hussar):
+    folder = hussar.models / "smollm2-135m-instruct"
+    folder.mkdir(parents=True)
+    (folder / "manifest.json").write_text('{"format": 1, "files": [{"name": "../../x.gguf"}]}')
+    result = hussar.run("serve", "--model", "smollm2-135m-instruct")
+    assert result.code == 2 and "manifest.json" in result.err
+    assert "smollm2" not in hussar.run("list", "--json").out
