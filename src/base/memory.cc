@@ -1,5 +1,7 @@
 #include "base/memory.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
@@ -103,6 +105,8 @@ int64_t available_memory_bytes(const std::string& root) {
   return std::min(
       {machine_kib ? *machine_kib * 1024 : kUnlimited, cgroups_room(root), address_space_room(root)});
 }
+
+void return_freed_memory() { malloc_trim(0); }
 
 std::string bytes_text(int64_t bytes) {
   const double megabytes = static_cast<double>(bytes) / 1e6;

@@ -12,6 +12,10 @@ namespace hussar {
 // folder.
 int64_t available_memory_bytes(const std::string& root = "");
 
+// Hands pages that were freed and lie idle in the heap back to the system: after much small work, such as
+// reading a large JSON document.
+void return_freed_memory();
+
 // "98 MB", "3.2 GB": decimal units, for people.
 std::string bytes_text(int64_t bytes);
 

@@ -116,6 +116,10 @@ const Json* ModelFile::document(std::string_view name) const {
   return nullptr;
 }
 
+void ModelFile::forget_document(std::string_view name) {
+  std::erase_if(contents_->documents, [&](const auto& entry) { return entry.first == name; });
+}
+
 const std::string* ModelFile::chat_template_text() const {
   return contents_->chat_template ? &*contents_->chat_template : nullptr;
 }

@@ -60,6 +60,8 @@ class ModelFile {
   // "tokenizer_config.json", "generation_config.json"), parsed. Null when there is none, and for GGUF, which
   // has metadata() instead.
   const Json* document(std::string_view name) const;
+  // Frees a document that was read and is not needed again: a tokenizer's takes 50 MB.
+  void forget_document(std::string_view name);
   // "chat_template.jinja" beside a folder's weights; null as above.
   const std::string* chat_template_text() const;
 

@@ -317,18 +317,18 @@ Result<PackedMatrix> PackedMatrix::pack(const TensorView& tensor, ThreadTeam& te
   const int64_t panel_bytes = panel_size(kept_as, tensor.cols);
   matrix.bytes_ = panels * panel_bytes;
   const int64_t alignment = matrix.bytes_ >= kHugePageBytes ? kHugePageBytes : 64;
-  const int64_t reserved = (matrix.bytes_ + alignment - 1) / alignment * alignment;
-  matrix.memory_.reset(static_cast<uint8_t*>(
-      std::aligned_alloc(static_cast<size_t>(alignment), static_cast<size_t>(reserved))));
-  if (matrix.memory_ == nullptr) {
+  void* allocated = nullptr;
+  if (posix_memalign(&allocated, static_cast<size_t>(alignment), static_cast<size_t>(matrix.bytes_)) != 0) {
     return Error{
         ErrorCode::kOutOfMemory,
         "no memory for tensor " + std::string(tensor.name) + " (" + std::to_string(matrix.bytes_) + " bytes)",
         std::string(tensor.name)};
   }
-  // Fewer pages mean fewer TLB misses while a product streams through them; it is only a hint.
-  if (alignment == kHugePageBytes)
-    madvise(matrix.memory_.get(), static_cast<size_t>(reserved), MADV_HUGEPAGE);
+  matrix.memory_.reset(static_cast<uint8_t*>(allocated));
+  // Fewer pages mean fewer TLB misses while a product streams through them; it is only a hint. Whole pages
+  // alone: the rest of a last one would be resident for nothing.
+  const int64_t huge_bytes = matrix.bytes_ / kHugePageBytes * kHugePageBytes;
+  if (huge_bytes > 0) madvise(allocated, static_cast<size_t>(huge_bytes), MADV_HUGEPAGE);
   uint8_t* const memory = matrix.memory_.get();
   team.parallel_for(panels, [&](int64_t begin, int64_t end) {
     std::vector<float> row(tensor.kept_as ? static_cast<size_t>(tensor.cols) : 0);
