@@ -93,6 +93,12 @@ if(HUSSAR_TESTS)
       "$<FILTER:$<TARGET_OBJECTS:hussar_kernels>,INCLUDE,/avx>" COMMAND_EXPAND_LISTS)
   endif()
 
+  # clang 14 can't instrument coroutines: "Cannot represent a difference across sections". No target feeds them.
+  if(HUSSAR_FUZZER)
+    set_source_files_properties(${CMAKE_SOURCE_DIR}/src/net/http_server.cc PROPERTIES COMPILE_OPTIONS -fno-sanitize=all)
+  endif()
+  add_custom_target(fuzz_targets)
+
   # Each target has LLVMFuzzerTestOneInput; without clang's fuzzer it is linked with a small driver that runs the files it is given.
   file(GLOB fuzz_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/fuzz/*_fuzz.cc)
   foreach(source ${fuzz_sources})
@@ -109,6 +115,7 @@ if(HUSSAR_TESTS)
         target_link_libraries(${name} PRIVATE hussar_${folder})
       endif()
     endforeach()
+    add_dependencies(fuzz_targets ${name})
     add_test(NAME ${name} COMMAND ${name} ${CMAKE_SOURCE_DIR}/fuzz/corpus/${corpus})
   endforeach()
 endif()

@@ -125,7 +125,8 @@ Result<EngineOptions> plan_engine(const LoadOptions& options, const ModelConfig&
 
 void add_model_flags(FlagTable* flags, LoadOptions* options) {
   constexpr int64_t kTokensMax = 1'000'000'000;
-  flags->add_string("--model", &options->model, "FILE", "model file (GGUF)", FlagTable::kRequired);
+  flags->add_string("--model", &options->model, "MODEL", "a file, a folder, or a pulled name",
+                    FlagTable::kRequired);
   flags->add_int("--threads", &options->threads, 0, 1024, "CPU threads; 0: all that it may use");
   flags->add_choice("--isa", &options->isa, {"auto", "reference", "avx2", "avx512"}, "kernels to use");
   flags->add_int("--ctx", &options->kv.context_tokens, 0, kTokensMax, "context tokens; 0: the model's");
@@ -150,10 +151,12 @@ ServerContext LoadedModel::server_context(const std::string& served_name) const 
 
 Result<std::unique_ptr<LoadedModel>> load_model(const LoadOptions& options,
                                                 const std::function<void(int64_t, int64_t)>& progress) {
-  ASSIGN_OR_RETURN(const ModelFile file, open_model(options.model));
+  ASSIGN_OR_RETURN(ModelFile file, open_model(options.model));
   ASSIGN_OR_RETURN(const ModelConfig config, read_model_config(file));
   ASSIGN_OR_RETURN(std::unique_ptr<LoadedModel> loaded, read_text_parts(file, config));
   ASSIGN_OR_RETURN(loaded->generation, read_generation(file, options.generation_config));
+  file.forget_document("tokenizer.json");
+  return_freed_memory();
   RETURN_IF_ERROR(check_weights_fit(file));
   const CpuOptions cpu{.threads = static_cast<int32_t>(options.threads), .isa = options.isa};
   ASSIGN_OR_RETURN(std::unique_ptr<Backend> backend, make_cpu_backend(cpu));
