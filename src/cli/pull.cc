@@ -14,6 +14,7 @@
 #include "cli/models_dir.h"
 #include "cli/pull_progress.h"
 #include "cli/terminal_text.h"
+#include "hub/catalog.h"
 #include "hub/pull.h"
 
 namespace hussar {
@@ -29,9 +30,16 @@ struct PullFlags {
   int64_t connections = 4;
 };
 
+std::string names_help() {
+  std::string text;
+  for (const CatalogRow& row : catalog()) text += std::string(row.name) + ", ";
+  return text +
+         "or owner/repository; of a GGUF repository one file, behind a colon: NAME:q8_0, NAME:file.gguf";
+}
+
 void add_flags(FlagTable* flags, PullFlags* o) {
   o->pull.models_dir = default_models_dir();
-  flags->add_positionals("NAME", &o->names, 1, "a name of the catalog, or owner/repository[:file]");
+  flags->add_positionals("NAME", &o->names, 1, names_help());
   flags->add_choice("--from", &o->pull.from, {"auto", "hf", "modelscope"},
                     "which hub; auto: Hugging Face, and ModelScope where that can't be reached");
   flags->add_string("--mirror", &o->pull.mirror, "URL", "a mirror in place of the hub's own address");

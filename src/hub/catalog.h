@@ -1,6 +1,7 @@
 // The names that hussar knows, and where each model lives: one table, in catalog.cc.
 #pragma once
 
+#include <array>
 #include <span>
 #include <string>
 #include <string_view>
@@ -11,16 +12,18 @@
 
 namespace hussar {
 
+// The SHA-256 of a file, which must be the same wherever it comes from.
+struct PinnedFile {
+  std::string_view file, sha256;
+};
+
 struct CatalogRow {
   std::string_view name;
   std::string_view hugging_face;  // the repository there
   std::string_view model_scope;   // empty: not there, as far as this table knows
-  // Pinned, where not empty: the commit on Hugging Face that is taken, and the SHA-256 of one of its files,
-  // which must be the same wherever it comes from. A file without a pin is checked against the hub's own
-  // metadata.
-  std::string_view commit;
-  std::string_view pinned_file;
-  std::string_view pinned_sha256;
+  std::string_view commit;        // that is taken from Hugging Face; empty: the newest
+  // A file without a pin is checked against the hub's own metadata.
+  std::array<PinnedFile, 2> pins;
 };
 
 std::span<const CatalogRow> catalog();

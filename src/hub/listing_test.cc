@@ -70,10 +70,10 @@ TEST(Catalog, EveryRowHoldsTogether) {
       if (repository.empty()) continue;
       EXPECT_TRUE(parse_model_name(repository)->is_repository()) << row.name;
     }
-    EXPECT_EQ(row.pinned_file.empty(), row.pinned_sha256.empty()) << row.name;
-    if (!row.pinned_file.empty()) {
-      EXPECT_TRUE(is_model_file(row.pinned_file));
-      EXPECT_TRUE(make_checksum(Checksum::Kind::kSha256, row.pinned_sha256).ok());
+    for (const PinnedFile& pin : row.pins) {
+      if (pin.file.empty()) continue;
+      EXPECT_TRUE(is_model_file(pin.file)) << row.name;
+      EXPECT_TRUE(make_checksum(Checksum::Kind::kSha256, pin.sha256).ok()) << row.name;
     }
     const bool commit = make_checksum(Checksum::Kind::kGitBlobSha1, row.commit).ok();
     EXPECT_TRUE(row.commit.empty() || commit) << row.name;

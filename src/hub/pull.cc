@@ -62,18 +62,23 @@ Result<Hub> make_hub(const PullOptions& options, HubKind kind) {
   return hub;
 }
 
-// The pin of the catalog must hold wherever the file comes from.
-Result<void> check_pin(const PullOptions& options, const Source& source) {
+// What the catalog knows of a file must hold wherever it comes from.
+Result<void> apply_pins(const PullOptions& options, Source* source) {
   const CatalogRow* row = find_in_catalog(options.name);
-  if (row == nullptr || row->pinned_file.empty() || !options.revision.empty()) return {};
-  for (const RemoteFile& file : source.files) {
-    if (file.path != row->pinned_file || file.checksum.kind != Checksum::Kind::kSha256) continue;
-    if (file.checksum.hex == row->pinned_sha256) continue;
-    return Error{ErrorCode::kInvalid,
-                 file.path + " at " + source.hub.url +
-                     " is not the file that hussar knows (its checksum differs); "
-                     "--revision takes another one on purpose",
-                 ""};
+  if (row == nullptr || !options.revision.empty()) return {};
+  for (RemoteFile& file : source->files) {
+    for (const PinnedFile& pin : row->pins) {
+      if (file.path != pin.file) continue;
+      const Checksum known{Checksum::Kind::kSha256, std::string(pin.sha256)};
+      if (file.checksum.kind == Checksum::Kind::kNone) file.checksum = known;
+      if (file.checksum == known) continue;
+      return Error{
+          ErrorCode::kInvalid,
+          file.path + " at " + source->hub.url +
+              " is not the file that hussar knows (its checksum differs); --revision takes another one "
+              "on purpose",
+          ""};
+    }
   }
   return {};
 }
@@ -100,7 +105,7 @@ Result<Source> ask_hub(const PullOptions& options, HubKind kind, const std::atom
     return Error{ErrorCode::kTooLarge,
                  source.repository + ": more than " + std::to_string(kFilesMax) + " files", ""};
   }
-  RETURN_IF_ERROR(check_pin(options, source));
+  RETURN_IF_ERROR(apply_pins(options, &source));
   return source;
 }
 

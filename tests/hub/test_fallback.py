@@ -94,7 +94,7 @@ def test_hugging_face_is_asked_first(hussar, hubs, pull):
 
 
 def test_model_scope_where_hugging_face_cannot_be_reached(hussar, pull):
-    proxy, result = pull(["www.modelscope.cn"])
+    proxy, result = pull(["www.modelscope.cn"], "--revision", "master")
     assert result.code == 0, result.err
     assert "huggingface.co" in result.err and "asking ModelScope" in result.err
     assert '"source":"https://www.modelscope.cn"' in (hussar.models / "qwen2.5-0.5b-instruct-gguf@q8_0/manifest.json").read_text()
@@ -119,3 +119,9 @@ def test_a_refusal_is_no_reason_to_ask_another_hub(hubs, pull):
     proxy, result = pull(["huggingface.co", "www.modelscope.cn"])
     assert result.code == 2 and "--token-file" in result.err
     assert set(proxy.asked) == {"huggingface.co:443"}
+
+
+def test_a_file_that_differs_from_the_catalogs_is_refused(hussar, hubs, pull):
+    proxy, result = pull(["www.modelscope.cn"], "--from", "modelscope")
+    assert result.code == 2 and "not the file that hussar knows" in result.err
+    assert not [request for request in hubs[0].requests if request.file]
