@@ -20,6 +20,10 @@ MODELS = {
     "smollm2": os.environ.get("HUSSAR_MODEL", os.path.join(CACHE, "smollm2-135m-instruct-q4_1.gguf")),
     "qwen2.5": os.path.join(CACHE, "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf"),
 }
+# As published; tools/setup test fetches it.
+QWEN3 = os.path.join(
+    os.environ.get("HUSSAR_QWEN3_TOKENIZER", os.path.join(os.path.dirname(__file__), "../../build/models/qwen3-tokenizer")), "tokenizer_config.json"
+)
 WRITTEN = os.path.join(os.path.dirname(__file__), "templates")
 SEED = int(os.environ.get("HUSSAR_SEED", "20261122"))
 TRUSTED = {"bos_token": "<s>", "eos_token": "</s>", "add_generation_prompt": True}
@@ -101,6 +105,9 @@ def templates():
     for name, path in MODELS.items():
         if os.path.exists(path):
             found[name] = gguf.GGUFReader(path).fields["tokenizer.chat_template"].contents()
+    if os.path.exists(QWEN3):
+        with open(QWEN3, encoding="utf-8") as file:
+            found["qwen3"] = json.load(file)["chat_template"]
     for name in sorted(os.listdir(WRITTEN)):
         with open(os.path.join(WRITTEN, name), encoding="utf-8", newline="") as file:
             found[name] = file.read()
@@ -131,10 +138,10 @@ def check(template, foreign, trusted, renderer):
         assert ours == (kind, text), template
 
 
-@pytest.mark.parametrize("name", ["smollm2", "qwen2.5", *sorted(os.listdir(WRITTEN))])
+@pytest.mark.parametrize("name", ["smollm2", "qwen2.5", "qwen3", *sorted(os.listdir(WRITTEN))])
 def test_conversations(name, renderer):
     if name not in templates():
-        pytest.skip(f"{MODELS[name]} is missing")
+        pytest.skip(f"{name}'s template is missing")
     rendered = 0
     for _, foreign, trusted in requests():
         check(templates()[name], foreign, trusted, renderer)
@@ -209,7 +216,7 @@ def with_texts(value, replace, key=None):
     return replace(value) if isinstance(value, str) and key in ("content", "text", "description", "city") else value
 
 
-@pytest.mark.parametrize("name", ["smollm2", "qwen2.5", *sorted(os.listdir(WRITTEN))])
+@pytest.mark.parametrize("name", ["smollm2", "qwen2.5", "qwen3", *sorted(os.listdir(WRITTEN))])
 def test_only_the_callers_bytes_change(name, renderer):
     """What is not marked as the caller's is the same, whatever the texts are: nothing of theirs passes for the template's."""
     if name not in templates():
@@ -236,7 +243,7 @@ def test_only_the_callers_bytes_change(name, renderer):
     assert compared > 20
 
 
-@pytest.mark.parametrize("name", ["smollm2", "qwen2.5", *sorted(os.listdir(WRITTEN))])
+@pytest.mark.parametrize("name", ["smollm2", "qwen2.5", "qwen3", *sorted(os.listdir(WRITTEN))])
 def test_every_byte_of_the_caller_is_marked(name, renderer):
     """Texts of private-use characters show up in the result; each of their bytes must be marked."""
     if name not in templates():
