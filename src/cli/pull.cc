@@ -1,7 +1,8 @@
-#include <poll.h>
-
 #include <atomic>
+#include <chrono>
+#include <condition_variable>
 #include <cstdio>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -21,7 +22,7 @@ namespace hussar {
 namespace {
 
 constexpr int kExitInterrupted = 130;  // 128 + SIGINT, as shells count
-constexpr int kShowMs = 200;
+constexpr std::chrono::milliseconds kShowEvery(200);
 
 struct PullFlags {
   PullOptions pull;
@@ -87,23 +88,28 @@ Result<void> finish_options(PullFlags* o) {
 }
 
 // Pulls on a thread of its own while this one shows how far it is and hears Ctrl-C.
-Result<InstalledModel> pull_shown(const PullOptions& options, Interrupts* interrupts, bool* interrupted) {
-  std::atomic<bool> stop = false, ended = false;
+Result<InstalledModel> pull_shown(const PullOptions& options, Interrupts* interrupts, bool* interrupted,
+                                  bool* was_there) {
+  std::atomic<bool> stop = false;
   PullProgress progress;
   PullDisplay display;
+  std::mutex mutex;
+  std::condition_variable changed;
   std::optional<Result<InstalledModel>> result;
   std::thread puller([&] {
-    result =
+    auto pulled =
         pull_model(options, stop, &progress, [&display](const std::string& line) { display.note(line); });
-    ended = true;
+    const std::lock_guard<std::mutex> lock(mutex);
+    result = std::move(pulled);
+    changed.notify_one();
   });
-  while (!ended) {
-    pollfd waiting{interrupts->fd(), POLLIN, 0};
-    poll(&waiting, 1, kShowMs);
+  for (std::unique_lock<std::mutex> lock(mutex); !result;) {
+    changed.wait_for(lock, kShowEvery, [&result] { return result.has_value(); });
     if (interrupts->take() != Interrupts::Kind::kNone) *interrupted = stop = true;
     display.show(progress);
   }
   puller.join();
+  *was_there = progress.all_bytes == 0;
   return std::move(*result);
 }
 
@@ -120,8 +126,8 @@ int run_pull(const std::vector<std::string>& args) {
   if (const auto code = parse_or_exit_code(&flags, "pull", args)) return *code;
   if (const auto finished = finish_options(&o); !finished.ok()) return report_error("pull", finished.error());
   Interrupts interrupts;
-  bool interrupted = false;
-  const auto model = pull_shown(o.pull, &interrupts, &interrupted);
+  bool interrupted = false, was_there = false;
+  const auto model = pull_shown(o.pull, &interrupts, &interrupted, &was_there);
   const std::string name = o.pull.name.text();
   if (!model.ok() && interrupted) {
     std::fprintf(stderr, "hussar pull: interrupted; 'hussar pull %s' goes on where it was\n", name.c_str());
@@ -132,7 +138,8 @@ int run_pull(const std::vector<std::string>& args) {
     error.message = safe_for_terminal(replace_invalid_utf8(error.message));
     return report_error("pull", error);
   }
-  std::printf("%s is in %s (%s)\nserve it: hussar serve --model %s\n", name.c_str(), model->folder.c_str(),
+  std::printf("%s is %sin %s (%s)\nserve it: hussar serve --model %s\n", name.c_str(),
+              was_there ? "already " : "", model->folder.c_str(),
               bytes_text(model->manifest.size_bytes()).c_str(),
               o.pull.models_dir == default_models_dir() ? name.c_str() : model->model_path().c_str());
   return 0;

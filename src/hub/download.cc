@@ -258,24 +258,26 @@ class Download {
     }
   }
 
+  Error length_error() const {
+    return {ErrorCode::kInvalid,
+            plan_.shown + ": the hub sends another length than the " + std::to_string(plan_.size_bytes) +
+                " bytes of its own list of files; try again later, or another hub (--from, --mirror)",
+            ""};
+  }
+
   // After an attempt that failed: waits and returns true where another may help; else failed_ is set.
   bool wait_after(const Attempt& attempt, Backoff* backoff) {
     const FetchReply& reply = attempt.reply;
     const bool short_answer = reply.end == FetchEnd::kDone && is_success(reply.head);
     const bool wrong_length =
         attempt.verdict == HeadVerdict::kWrongLength || reply.end == FetchEnd::kTooLong || short_answer;
+    const TokenUse token = hub_.token.empty() ? TokenUse::kNone : TokenUse::kGiven;
+    const Error failure = wrong_length ? length_error() : describe_failure(reply, plan_.shown, token);
     if ((wrong_length || is_worth_retrying(reply)) && backoff->may_retry()) {
-      wait_unless_stopped(backoff->wait_ms(reply.head.retry_after_s), stop_);
+      wait_before_retry(backoff, reply, failure, hub_.note, stop_);
       return !stopped();
     }
-    if (wrong_length) {
-      fail({ErrorCode::kInvalid,
-            plan_.shown + ": the hub sends another length than the " + std::to_string(plan_.size_bytes) +
-                " bytes of its own list of files; try again later, or another hub (--from, --mirror)",
-            ""});
-    } else {
-      fail(describe_failure(reply, plan_.shown, hub_.token.empty() ? TokenUse::kNone : TokenUse::kGiven));
-    }
+    fail(failure);
     return false;
   }
 

@@ -5,7 +5,7 @@
 namespace hussar {
 namespace {
 
-constexpr int64_t kAnswerBytesMax = 32 << 20;
+constexpr int64_t kAnswerBytesMax = 8 << 20;
 constexpr int64_t kAnswerMsMax = 120'000;
 constexpr int32_t kPagesMax = 200;
 
@@ -44,8 +44,10 @@ class Client {
       }
       unreachable_ = reply.end == FetchEnd::kUnreachable;
       const TokenUse token = hub_.token.empty() ? TokenUse::kNone : TokenUse::kGiven;
-      if (!is_worth_retrying(reply) || !backoff.may_retry()) return describe_failure(reply, asked, token);
-      if (!wait_unless_stopped(backoff.wait_ms(reply.head.retry_after_s), stop_)) {
+      const Error failure = describe_failure(reply, asked, token);
+      if (!is_worth_retrying(reply) || !backoff.may_retry()) return failure;
+      if (unreachable_ && backoff.failures() >= hub_.retry.unreachable_max) return failure;
+      if (!wait_before_retry(&backoff, reply, failure, hub_.note, stop_)) {
         return Error{ErrorCode::kCancelled, "interrupted", ""};
       }
     }

@@ -20,6 +20,7 @@ struct Hub {
   std::string token;  // may be empty
   FetchOptions fetch;
   RetryPolicy retry;
+  Note note;
 };
 
 std::string default_hub_url(HubKind kind);

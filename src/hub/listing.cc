@@ -11,7 +11,7 @@
 namespace hussar {
 namespace {
 
-constexpr size_t kJsonBytesMax = 32 << 20;
+constexpr size_t kJsonBytesMax = 8 << 20;
 constexpr int32_t kJsonDepthMax = 32;
 constexpr int64_t kFileBytesMax = int64_t{1} << 50;
 constexpr size_t kChoicesShownMax = 20;

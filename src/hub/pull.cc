@@ -16,8 +16,6 @@ constexpr size_t kTokenFileBytesMax = 4096;
 constexpr int64_t kDiskReserveBytes = 16 << 20;  // for journals, folders and whoever else writes
 constexpr size_t kFilesMax = 500;
 
-using Note = std::function<void(const std::string&)>;
-
 // Where a model is brought from, and what of it.
 struct Source {
   Hub hub;
@@ -46,12 +44,13 @@ bool is_loopback(const std::string& host) {
   return host == "localhost" || host == "127.0.0.1" || host == "[::1]" || host == "::1";
 }
 
-Result<Hub> make_hub(const PullOptions& options, HubKind kind) {
+Result<Hub> make_hub(const PullOptions& options, HubKind kind, const Note& note) {
   Hub hub{.kind = kind,
           .url = default_hub_url(kind),
           .token = options.token,
           .fetch = options.fetch,
-          .retry = options.retry};
+          .retry = options.retry,
+          .note = note};
   if (!options.mirror.empty()) {
     ASSIGN_OR_RETURN(hub.url, check_mirror(options.mirror));
   }
@@ -84,9 +83,11 @@ Result<void> apply_pins(const PullOptions& options, Source* source) {
 }
 
 Result<Source> ask_hub(const PullOptions& options, HubKind kind, const std::atomic<bool>& stop,
-                       bool* unreachable) {
+                       const Note& note, bool* unreachable) {
   Source source;
-  ASSIGN_OR_RETURN(source.hub, make_hub(options, kind));
+  ASSIGN_OR_RETURN(source.hub, make_hub(options, kind, note));
+  // Another hub may be near: no long waiting for this one.
+  if (kind != hubs_to_ask(options).back()) source.hub.retry.unreachable_max = 2;
   ASSIGN_OR_RETURN(source.repository, repository_of(options.name, kind));
   const CatalogRow* row = find_in_catalog(options.name);
   std::string revision = options.revision;
@@ -114,7 +115,7 @@ Result<Source> find_source(const PullOptions& options, const std::atomic<bool>& 
   std::string tried;
   for (const HubKind kind : hubs_to_ask(options)) {
     bool unreachable = false;
-    auto source = ask_hub(options, kind, stop, &unreachable);
+    auto source = ask_hub(options, kind, stop, note, &unreachable);
     if (source.ok() || !unreachable || source.error().code == ErrorCode::kCancelled) return source;
     if (!tried.empty()) tried += "; ";
     tried += source.error().message;
@@ -156,6 +157,16 @@ Result<ManifestFile> bring_file(const PullOptions& options, const Source& source
   if (file.checksum.kind == Checksum::Kind::kNone) {
     note(plan.shown + ": the hub gives no checksum; only its length is checked");
   }
+  if (file_exists(plan.path)) {
+    // Its own name already, but no manifest: an earlier pull ended between the two.
+    ASSIGN_OR_RETURN(const FileDigest digest, digest_file(plan.path, file.checksum, stop));
+    if (digest.matches && digest.size_bytes == file.size_bytes) {
+      RETURN_IF_ERROR(discard_download(plan.path));
+      progress->download.done_bytes += file.size_bytes;
+      progress->download.resumed_bytes += file.size_bytes;
+      return ManifestFile{file.path, digest.size_bytes, digest.sha256};
+    }
+  }
   for (int32_t attempt = 0;; ++attempt) {
     RETURN_IF_ERROR(download(plan, source.hub, stop, &progress->download));
     ASSIGN_OR_RETURN(const FileDigest digest, digest_file(plan.path + ".partial", file.checksum, stop));
@@ -182,7 +193,10 @@ Result<InstalledModel> install(const PullOptions& options, const Source& source,
     ASSIGN_OR_RETURN(ManifestFile done, bring_file(options, source, file, folder, stop, progress, note));
     manifest.files.push_back(std::move(done));
   }
-  for (const ManifestFile& file : manifest.files) RETURN_IF_ERROR(rename_download(folder + "/" + file.name));
+  for (const ManifestFile& file : manifest.files) {
+    const std::string path = folder + "/" + file.name;
+    if (file_exists(path + ".partial")) RETURN_IF_ERROR(rename_download(path));
+  }
   manifest.pulled_at = utc_now();
   RETURN_IF_ERROR(write_file_whole(folder + "/manifest.json", write_manifest(manifest)));
   return InstalledModel{std::move(manifest), folder};
@@ -198,7 +212,7 @@ Result<InstalledModel> pull_model(const PullOptions& options, const std::atomic<
   }
   ASSIGN_OR_RETURN(const ModelLock lock, ModelLock::take(options.models_dir, options.name));
   ASSIGN_OR_RETURN(auto installed, find_installed(options.models_dir, options.name));
-  if (installed) return std::move(*installed);
+  if (installed && installed->is_whole()) return std::move(*installed);
   ASSIGN_OR_RETURN(const Source source, find_source(options, stop, note));
   return install(options, source, lock.folder(), stop, progress, note);
 }

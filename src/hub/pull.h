@@ -3,7 +3,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <functional>
 #include <string>
 
 #include "base/result.h"
@@ -32,12 +31,11 @@ struct PullProgress {
   std::atomic<int64_t> all_bytes = 0;  // 0: not known yet
 };
 
-// Brings the model, or finds it installed and leaves it. `note` gets a line for people now and then. After an
+// Brings the model, or finds it installed and leaves it. `note` is called from several threads. After an
 // error what was brought stays for the next time, but for a file with a wrong checksum. Errors: as its steps;
 // one line each.
 Result<InstalledModel> pull_model(const PullOptions& options, const std::atomic<bool>& stop,
-                                  PullProgress* progress,
-                                  const std::function<void(const std::string&)>& note);
+                                  PullProgress* progress, const Note& note);
 
 // A token as --token-file holds it. Errors: kInvalid (empty, or with characters that no token has),
 // kTooLarge, kNotFound.

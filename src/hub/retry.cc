@@ -4,11 +4,14 @@
 #include <chrono>
 #include <thread>
 
+#include "base/types.h"
+
 namespace hussar {
 namespace {
 
 constexpr int64_t kWaitMsMax = 30'000;
-constexpr int64_t kSliceMs = 50;
+constexpr int64_t kSilentMsMax = 2'000;
+constexpr std::chrono::milliseconds kSlice(50);
 
 std::string status_text(const FetchReply& reply, TokenUse token) {
   switch (reply.head.status) {
@@ -38,13 +41,15 @@ int64_t Backoff::wait_ms(int64_t retry_after_s) {
   return std::max(wait + chance, retry_after_s * 1000);
 }
 
-bool wait_unless_stopped(int64_t ms, const std::atomic<bool>& stop) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(ms);
+bool wait_before_retry(Backoff* backoff, const FetchReply& reply, const Error& failure, const Note& note,
+                       const std::atomic<bool>& stop) {
+  const int64_t ms = backoff->wait_ms(reply.head.retry_after_s);
+  if (ms >= kSilentMsMax) note(failure.message + "; asking again in " + std::to_string(ms / 1000) + " s");
+  const TimePoint end = Clock::now() + std::chrono::milliseconds(ms);
   while (!stop.load(std::memory_order_relaxed)) {
-    const auto left = end - std::chrono::steady_clock::now();
-    if (left <= std::chrono::steady_clock::duration::zero()) return true;
-    std::this_thread::sleep_for(
-        std::min<std::chrono::steady_clock::duration>(left, std::chrono::milliseconds(kSliceMs)));
+    const auto left = end - Clock::now();
+    if (left <= Clock::duration::zero()) return true;
+    std::this_thread::sleep_for(std::min<Clock::duration>(left, kSlice));
   }
   return false;
 }

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <random>
 #include <string>
 
@@ -12,7 +13,8 @@
 namespace hussar {
 
 struct RetryPolicy {
-  int64_t attempts_max = 8;  // in a row without progress
+  int64_t attempts_max = 8;     // in a row without progress
+  int64_t unreachable_max = 3;  // of them, while nothing has been heard of the hub yet
   int64_t first_wait_ms = 500;
 };
 
@@ -34,8 +36,13 @@ class Backoff {
   std::minstd_rand random_;
 };
 
-// Waits; false when `stop` became true before the time was over.
-bool wait_unless_stopped(int64_t ms, const std::atomic<bool>& stop);
+// A line for people. Called from several threads.
+using Note = std::function<void(const std::string&)>;
+
+// Waits as `backoff` says, and says so where that takes a while; false when `stop` became true before the
+// time was over.
+bool wait_before_retry(Backoff* backoff, const FetchReply& reply, const Error& failure, const Note& note,
+                       const std::atomic<bool>& stop);
 
 // A longer wait than this is not worth it.
 constexpr int64_t kRetryAfterMaxS = 120;

@@ -19,6 +19,7 @@ namespace fs = std::filesystem;
 
 constexpr size_t kManifestBytesMax = 1 << 20;
 constexpr size_t kModelsMax = 10'000;
+constexpr int32_t kLockAttemptsMax = 100;
 constexpr const char* kManifestFile = "manifest.json";
 constexpr const char* kLockFile = ".lock";
 
@@ -47,6 +48,14 @@ bool is_ours(std::string name) {
 std::string InstalledModel::model_path() const {
   const std::string gguf = manifest.gguf_file();
   return gguf.empty() ? folder : (fs::path(folder) / gguf).string();
+}
+
+bool InstalledModel::is_whole() const {
+  return std::all_of(manifest.files.begin(), manifest.files.end(), [this](const ManifestFile& file) {
+    std::error_code failed;
+    const auto size = fs::file_size(fs::path(folder) / file.name, failed);
+    return !failed && size == static_cast<uintmax_t>(file.size_bytes);
+  });
 }
 
 Result<std::optional<InstalledModel>> find_installed(const std::string& models_dir, const ModelName& name) {
@@ -78,7 +87,7 @@ Result<ModelLock> ModelLock::take(const std::string& models_dir, const ModelName
   const std::string folder = folder_of(models_dir, name);
   const std::string path = (fs::path(folder) / kLockFile).string();
   // Whoever removed the model meanwhile took the lock's file away too: then once more, with a new one.
-  for (;;) {
+  for (int32_t attempt = 0; attempt < kLockAttemptsMax; ++attempt) {
     std::error_code failed;
     fs::create_directories(folder, failed);
     if (failed) return Error{ErrorCode::kIo, folder + ": cannot make the folder: " + failed.message(), ""};
@@ -97,6 +106,7 @@ Result<ModelLock> ModelLock::take(const std::string& models_dir, const ModelName
       return ModelLock(std::move(*file), folder);
     }
   }
+  return Error{ErrorCode::kFull, path + ": others take the lock away again and again; try later", ""};
 }
 
 Result<Removal> remove_model(const std::string& models_dir, const ModelName& name) {

@@ -18,6 +18,8 @@ struct InstalledModel {
 
   // What `serve` opens: the GGUF file, or the folder.
   std::string model_path() const;
+  // True where all files of the manifest are there with their lengths.
+  bool is_whole() const;
 };
 
 // None where nothing (whole) is installed under this name. Errors: kIo, kInvalid (a manifest that is broken).

@@ -2,13 +2,17 @@
 
 import hashlib
 import json
+import os
+import pty
 import random
+import re
 import signal
+import subprocess
 import time
 
 import pytest
 
-from hub_fixtures import hussar, make_hub  # noqa: F401: fixtures
+from hub_fixtures import BINARY, hussar, make_hub  # noqa: F401: fixtures
 from local_hub import COMMIT
 
 MEGABYTE = 1 << 20
@@ -67,13 +71,13 @@ def test_a_gguf_file_in_ranges(hussar, gguf_hub):
     assert written["files"] == [{"name": "model-q8_0.gguf", "size": len(WEIGHTS), "sha256": hashlib.sha256(WEIGHTS).hexdigest()}]
     # A second time nothing is asked.
     before = len(gguf_hub.requests)
-    assert hussar.pull(gguf_hub).code == 0
+    assert "already" in hussar.pull(gguf_hub).out
     assert len(gguf_hub.requests) == before
 
 
 SAFETENSORS = {
     "config.json": b"{}", "generation_config.json": b"{ }", "tokenizer.json": b'{"a": 1}', "tokenizer_config.json": b"{}",
-    "model.safetensors": noise(300_000, 2),
+    "model.safetensors": noise(300_000, 2), "chat_template.jinja": b"",
 }
 UNWANTED = {"README.md": b"#", "pytorch_model.bin": b"no", "onnx/model.onnx": b"no", "original/model.safetensors": b"no",
             "consolidated.safetensors": b"no", ".gitattributes": b"no", "model.pth": b"no"}
@@ -354,7 +358,7 @@ SHA = "0" * 64
     (b"[]", "neither safetensors nor GGUF"),
     (json.dumps([{"type": "file", "path": "m.gguf", "size": 1, "oid": "0" * 40}] * 2).encode(), "twice"),
     (json.dumps([{"type": "file", "path": f"{i}.gguf", "size": 1, "oid": "0" * 40} for i in range(20_001)]).encode(), "more than 20000"),
-    (b"[" + b" " * (33 << 20) + b"]", "longer than"),
+    (b"[" + b" " * (9 << 20) + b"]", "longer than"),
     (json.dumps([{"type": "file", "path": "m-00001-of-00002.gguf", "size": 1, "oid": "0" * 40}]).encode(), "parts"),
 ], ids=lambda value: str(value)[:40])
 def test_hostile_listings(hussar, gguf_hub, listing, words):
@@ -450,3 +454,65 @@ def test_rm_leaves_folders_that_are_not_models(hussar):
 
 def test_a_file_that_is_not_here_is_no_repository(hussar):
     assert_refused(hussar.run("pull", "models/missing.gguf"), "looks like a file", "colon")
+
+
+def test_a_file_that_was_taken_away_is_brought_again(hussar, make_hub):
+    hub = make_hub(SAFETENSORS)
+    assert hussar.pull(hub).code == 0
+    (folder(hussar) / "tokenizer.json").unlink()
+    hub.sent.clear()
+    assert hussar.pull(hub).code == 0
+    assert set(hub.sent) == {"tokenizer.json"}
+    assert (folder(hussar) / "tokenizer.json").read_bytes() == SAFETENSORS["tokenizer.json"]
+
+
+def test_a_pull_that_ended_before_its_manifest(hussar, make_hub):
+    hub = make_hub(SAFETENSORS)
+    assert hussar.pull(hub).code == 0
+    (folder(hussar) / "manifest.json").unlink()
+    (folder(hussar) / "model.safetensors").write_bytes(b"x" * 300_000)
+    hub.sent.clear()
+    assert hussar.pull(hub).code == 0
+    assert set(hub.sent) == {"model.safetensors"}
+    assert files_in(folder(hussar)) == sorted([*SAFETENSORS, ".lock", "manifest.json"])
+    assert (folder(hussar) / "model.safetensors").read_bytes() == SAFETENSORS["model.safetensors"]
+
+
+def test_long_waits_are_said(hussar, gguf_hub):
+    asked = []
+
+    def faults(request):
+        asked.append(request)
+        return len(asked) == 1 and (request.send_status(503, {"Retry-After": "2"}) or True)
+
+    gguf_hub.faults = faults
+    result = hussar.pull(gguf_hub)
+    assert result.code == 0 and "asking again in 2 s" in result.err
+
+
+def at_a_terminal(hussar, words, answer=b""):
+    """Runs a command at a terminal of its own; what it showed."""
+    here, there = pty.openpty()
+    process = subprocess.Popen([BINARY, *words], env=hussar.environment, stdin=there, stdout=there, stderr=there)
+    os.close(there)
+    os.write(here, answer)
+    shown = b""
+    try:
+        while part := os.read(here, 4096):
+            shown += part
+    except OSError:
+        pass
+    os.close(here)
+    return process.wait(timeout=30), shown.decode()
+
+
+def test_a_terminal_sees_a_bar_and_is_asked(hussar, gguf_hub):
+    gguf_hub.faults = lambda request: request.file and (request.send_file(WEIGHTS, bytes_per_second=1_500_000) or True)
+    code, shown = at_a_terminal(hussar, ["pull", "owner/model", "--mirror", gguf_hub.url])
+    assert code == 0
+    assert re.search(r"\r +\d+ % \[#+\.+\] [\d.]+ MB of 9.4 MB, [\d.]+ [KM]B/s, \d+ s left", shown), shown
+    assert "\r100 %" not in shown.splitlines()[-1], "the bar was left on the screen"
+    code, shown = at_a_terminal(hussar, ["rm", "owner/model"], b"n\n")
+    assert code == 0 and "nothing was removed" in shown and folder(hussar).exists()
+    code, shown = at_a_terminal(hussar, ["rm", "owner/model"], b"y\n")
+    assert code == 0 and not folder(hussar).exists()
