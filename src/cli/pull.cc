@@ -61,15 +61,18 @@ Result<void> finish_options(PullFlags* o) {
   if (o->names.empty()) {
     return Error{ErrorCode::kInvalid, "a NAME is missing; 'hussar pull --help' has an example", ""};
   }
-  auto name = parse_model_name(o->names[0]);
-  if (!name.ok()) return Error{ErrorCode::kInvalid, "'" + o->names[0] + "' is " + name.error().message, ""};
-  if (name->selector.empty() && name->base.ends_with(".gguf")) {
-    return Error{ErrorCode::kInvalid,
-                 "'" + o->names[0] +
-                     "' looks like a file, and there is none here; of a repository a file is named "
-                     "behind a colon, owner/repository:file.gguf",
-                 ""};
+  const std::string& word = o->names[0];
+  const bool like_path = word.starts_with('/') || word.starts_with("./") || word.starts_with("../");
+  if (like_path || (word.ends_with(".gguf") && word.find(':') == std::string::npos)) {
+    return Error{
+        ErrorCode::kInvalid,
+        "'" + word +
+            "' looks like a file's name, not a model's; of a repository a file is named behind a colon, "
+            "owner/repository:file.gguf",
+        ""};
   }
+  auto name = parse_model_name(word);
+  if (!name.ok()) return Error{ErrorCode::kInvalid, "'" + word + "' is " + name.error().message, ""};
   o->pull.name = std::move(*name);
   o->pull.connections = static_cast<int32_t>(o->connections);
   if (!o->pull.revision.empty() && !is_safe_revision(o->pull.revision)) {

@@ -453,7 +453,8 @@ def test_rm_leaves_folders_that_are_not_models(hussar):
 
 
 def test_a_file_that_is_not_here_is_no_repository(hussar):
-    assert_refused(hussar.run("pull", "models/missing.gguf"), "looks like a file", "colon")
+    for name in ("models/missing.gguf", "/models/missing.gguf", "./missing"):
+        assert_refused(hussar.run("pull", name), "looks like a file", "colon")
 
 
 def test_a_file_that_was_taken_away_is_brought_again(hussar, make_hub):
