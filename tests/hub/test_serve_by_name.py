@@ -6,11 +6,17 @@ import pathlib
 import shutil
 import signal
 import socket
+import sys
 import time
 import urllib.error
 import urllib.request
 
-from hub_fixtures import MODEL, hussar, make_hub  # noqa: F401: fixtures
+import pytest
+
+from hub_fixtures import MODEL, ROOT, hussar, make_hub  # noqa: F401: fixtures
+
+sys.path.insert(0, str(ROOT / "tests/oracle"))
+from make_models import SPECS, write_folder  # noqa: E402
 
 NAME = "owner/model:q4_1"
 FILE = "SmolLM2-135M-Instruct-Q4_1.gguf"
@@ -83,6 +89,22 @@ def test_ten_cuts_and_a_kill_then_the_name_serves(hussar, make_hub):
     assert FILE in hussar.run("inspect", NAME).out
     perf = hussar.run("perf", "--model", NAME, "--prompt", 8, "--generate", 0, "--repetitions", 1, "--json")
     assert perf.code == 0 and json.loads(perf.out.splitlines()[0])["tokens_per_second"] > 0
+
+
+@pytest.mark.parametrize("shards, hub_name", [(1, "modelscope"), (2, "hf")])
+def test_a_pulled_folder_serves(hussar, make_hub, tmp_path, shards, hub_name):
+    made = tmp_path / "made"
+    write_folder(str(made), SPECS["qwen2-f32"], seed=3, shards=shards)
+    files = {path.name: path.read_bytes() for path in made.iterdir()}
+    hub = make_hub(files | {"README.md": b"#", "onnx/model.onnx": b"no"}, lfs=[name for name in files if "safetensors" in name])
+    result = hussar.pull(hub, "owner/model", "--from", hub_name)
+    assert result.code == 0, result.err
+    with serving(hussar, "--model", "owner/model") as url:
+        assert ask(url, "/v1/models")["data"][0]["id"] == "owner/model"
+        assert ask(url, "/v1/completions", {"prompt": "Hello", "max_tokens": 3, "ignore_eos": True})["usage"]["completion_tokens"] == 3
+    # The folder is a model by its path too, whatever else pull put into it.
+    with serving(hussar, "--model", hussar.models / "owner+model") as url:
+        assert ask(url, "/v1/models")["data"][0]["id"] == "owner+model"
 
 
 def test_a_path_wins_over_a_name(hussar, tmp_path):
