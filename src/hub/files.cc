@@ -5,6 +5,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -15,6 +16,7 @@ namespace hussar {
 namespace {
 
 constexpr mode_t kFileMode = 0644;
+constexpr size_t kFirstReadBytes = 16 << 10;
 
 }  // namespace
 
@@ -92,13 +94,15 @@ Result<void> File::allocate(int64_t size_bytes) const {
 Result<std::string> read_small_file(const std::string& path, size_t bytes_max) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) return errno_error(path, "cannot open");
-  std::string text(bytes_max + 1, '\0');
+  std::string text;
   size_t size = 0;
   ssize_t got = 0;
   do {
+    if (size == text.size())
+      text.resize(std::min(bytes_max + 1, std::max<size_t>(kFirstReadBytes, 2 * size)));
     got = ::read(fd, text.data() + size, text.size() - size);
     if (got > 0) size += static_cast<size_t>(got);
-  } while (got > 0 || (got < 0 && errno == EINTR));
+  } while (size <= bytes_max && (got > 0 || (got < 0 && errno == EINTR)));
   const Error failed = errno_error(path, "cannot read");
   ::close(fd);
   if (got < 0) return failed;

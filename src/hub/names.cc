@@ -71,7 +71,7 @@ bool is_safe_file_name(std::string_view name) {
 bool is_hostile_path(std::string_view path) {
   if (path.empty() || path.size() > kPathBytesMax) return true;
   for (const char c : path) {
-    if (static_cast<unsigned char>(c) < ' ' || c == 0x7F || c == '\\') return true;
+    if (static_cast<unsigned char>(c) < ' ' || c == 0x7F) return true;
   }
   for (size_t begin = 0; begin <= path.size();) {
     const size_t end = std::min(path.find('/', begin), path.size());

@@ -27,8 +27,8 @@ Result<ModelName> parse_model_name(std::string_view text);
 // at most 200 bytes.
 bool is_safe_file_name(std::string_view name);
 
-// True where a path from a hub tries to leave its folder or hide something: absolute, a ".." or empty part, a
-// backslash, a control character, or over 1,024 bytes.
+// True where a path from a hub tries to leave its folder or to fool a reader: absolute, a "..", "." or empty
+// part, a control character, or over 1,024 bytes. Others may still be no safe file name.
 bool is_hostile_path(std::string_view path);
 
 // "main", "master", a tag or a commit: letters, digits and -._ and '/', at most 128 bytes, no "..".

@@ -213,8 +213,11 @@ Result<InstalledModel> pull_model(const PullOptions& options, const std::atomic<
   ASSIGN_OR_RETURN(const ModelLock lock, ModelLock::take(options.models_dir, options.name));
   ASSIGN_OR_RETURN(auto installed, find_installed(options.models_dir, options.name));
   if (installed && installed->is_whole()) return std::move(*installed);
-  ASSIGN_OR_RETURN(const Source source, find_source(options, stop, note));
-  return install(options, source, lock.folder(), stop, progress, note);
+  const auto source = find_source(options, stop, note);
+  auto pulled = source.ok() ? install(options, *source, lock.folder(), stop, progress, note)
+                            : Result<InstalledModel>(source.error());
+  if (!pulled.ok()) lock.remove_empty_folder();
+  return pulled;
 }
 
 Result<std::string> read_token(const std::string& path) {

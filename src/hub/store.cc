@@ -109,6 +109,18 @@ Result<ModelLock> ModelLock::take(const std::string& models_dir, const ModelName
   return Error{ErrorCode::kFull, path + ": others take the lock away again and again; try later", ""};
 }
 
+void ModelLock::remove_empty_folder() const {
+  std::error_code failed;
+  size_t files = 0;
+  for (fs::directory_iterator at(folder_, failed); !failed && at != fs::directory_iterator();
+       at.increment(failed)) {
+    ++files;
+  }
+  if (failed || files != 1) return;
+  ::unlink((fs::path(folder_) / kLockFile).c_str());
+  ::rmdir(folder_.c_str());
+}
+
 Result<Removal> remove_model(const std::string& models_dir, const ModelName& name) {
   const std::string folder = folder_of(models_dir, name);
   // Without its lock's file the folder is none that pull made.

@@ -34,6 +34,8 @@ class ModelLock {
   // Makes the folder. Errors: kFull where another process holds it, kIo.
   static Result<ModelLock> take(const std::string& models_dir, const ModelName& name);
   const std::string& folder() const { return folder_; }
+  // Takes the folder away where nothing but the lock is in it: a pull that brought nothing leaves nothing.
+  void remove_empty_folder() const;
 
  private:
   ModelLock(File file, std::string folder) : file_(std::move(file)), folder_(std::move(folder)) {}

@@ -195,7 +195,7 @@ def test_a_wrong_hash_is_deleted_and_tried_once_more(hussar, gguf_hub):
     result = hussar.pull(gguf_hub)
     assert_refused(result, "another checksum", "twice")
     assert "once more from the start" in result.err
-    assert files_in(folder(hussar)) == [".lock"]
+    assert files_in(hussar.models) == []
     # Wrong once only: the second try is right.
     tries = []
 
@@ -326,7 +326,7 @@ def test_a_server_without_ranges_that_always_cuts_is_given_up(hussar, gguf_hub):
     assert len(file_requests(gguf_hub)) < 12
 
 
-@pytest.mark.parametrize("path", ["../evil.gguf", "/etc/evil.gguf", "a/../../evil.gguf", "a\\evil.gguf", "a\nb.gguf", "", "a//b", "./x.gguf",
+@pytest.mark.parametrize("path", ["../evil.gguf", "/etc/evil.gguf", "a/../../evil.gguf", "a\nb.gguf", "", "a//b", "./x.gguf",
                                   "x" * 2000])
 @pytest.mark.parametrize("hub_name", ["hf", "modelscope"])
 def test_a_path_that_leaves_the_folder_is_refused(hussar, gguf_hub, tmp_path, path, hub_name):
@@ -337,7 +337,14 @@ def test_a_path_that_leaves_the_folder_is_refused(hussar, gguf_hub, tmp_path, pa
         listing["Data"]["Files"].append({"Type": "blob", "Path": path, "Size": 1, "Sha256": "0" * 64})
         gguf_hub.listing = json.dumps(listing).encode()
     assert_refused(hussar.pull(gguf_hub, "owner/model", "--from", hub_name), "path")
-    assert files_in(tmp_path) == ["models"] and files_in(folder(hussar)) == [".lock"]
+    assert files_in(tmp_path) == ["models"] and files_in(hussar.models) == []
+
+
+def test_odd_names_are_left_out(hussar, make_hub):
+    odd = {name: b"no" for name in ("a\\evil.gguf", ".hidden.gguf", "-flag.gguf", "a b.gguf", "sub/other.gguf", "é.gguf", "x:y.gguf")}
+    hub = make_hub(odd | {"model-q8_0.gguf": WEIGHTS})
+    assert hussar.pull(hub).code == 0
+    assert_installed(hussar)
 
 
 SHA = "0" * 64
@@ -517,3 +524,13 @@ def test_a_terminal_sees_a_bar_and_is_asked(hussar, gguf_hub):
     assert code == 0 and "nothing was removed" in shown and folder(hussar).exists()
     code, shown = at_a_terminal(hussar, ["rm", "owner/model"], b"y\n")
     assert code == 0 and not folder(hussar).exists()
+
+
+def test_ctrl_c_while_waiting_for_a_busy_hub(hussar, gguf_hub):
+    gguf_hub.faults = lambda request: request.send_status(503, {"Retry-After": "60"}) or True
+    process = hussar.start("pull", "owner/model", "--mirror", gguf_hub.url)
+    while not gguf_hub.requests:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=5) and process.returncode == 130
+    assert files_in(hussar.models) == []
