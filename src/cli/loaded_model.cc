@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <future>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "base/dtype.h"
@@ -54,15 +56,22 @@ void compile_template(const ModelText& text, LoadedModel* model) {
 }
 
 Result<GenerationConfig> read_generation(const ModelFile& file, const std::string& choice) {
-  const Json* document = choice == "ignore" ? nullptr : file.document("generation_config.json");
-  if (document == nullptr) return GenerationConfig();
+  if (choice == "ignore") return GenerationConfig();
+  ASSIGN_OR_RETURN(const std::optional<Json> document, file.read_document("generation_config.json"));
+  if (!document) return GenerationConfig();
   auto config = read_generation_config(*document);
   if (config.ok()) return config;
   return Error{config.error().code,
                config.error().message + "; correct it, or add --generation-config ignore", ""};
 }
 
-Result<std::unique_ptr<LoadedModel>> read_text_parts(const ModelFile& file, const ModelConfig& config) {
+// What needs no weights.
+struct TextParts {
+  std::unique_ptr<LoadedModel> model;
+  std::vector<std::string> answer_bytes;  // as Engine::start takes them
+};
+
+Result<TextParts> read_text_parts(const ModelFile& file, const ModelConfig& config) {
   ASSIGN_OR_RETURN(ModelText text, read_model_text(file, config.shape.vocab_size));
   ASSIGN_OR_RETURN(Tokenizer tokenizer, Tokenizer::create(std::move(text.vocabulary)));
   auto model =
@@ -83,7 +92,8 @@ Result<std::unique_ptr<LoadedModel>> read_text_parts(const ModelFile& file, cons
                                                    .generation = {},
                                                    .engine = nullptr});
   compile_template(text, model.get());
-  return model;
+  std::vector<std::string> answer_bytes = answer_bytes_table(model->tokenizer);
+  return TextParts{std::move(model), std::move(answer_bytes)};
 }
 
 // Repacked weights take about as much as the stored ones; the process would be killed halfway.
@@ -151,20 +161,23 @@ ServerContext LoadedModel::server_context(const std::string& served_name) const 
 
 Result<std::unique_ptr<LoadedModel>> load_model(const LoadOptions& options,
                                                 const std::function<void(int64_t, int64_t)>& progress) {
-  ASSIGN_OR_RETURN(ModelFile file, open_model(options.model));
+  ASSIGN_OR_RETURN(const ModelFile file, open_model(options.model));
   ASSIGN_OR_RETURN(const ModelConfig config, read_model_config(file));
-  ASSIGN_OR_RETURN(std::unique_ptr<LoadedModel> loaded, read_text_parts(file, config));
-  ASSIGN_OR_RETURN(loaded->generation, read_generation(file, options.generation_config));
-  file.forget_document("tokenizer.json");
-  return_freed_memory();
+  ASSIGN_OR_RETURN(GenerationConfig generation, read_generation(file, options.generation_config));
   RETURN_IF_ERROR(check_weights_fit(file));
   const CpuOptions cpu{.threads = static_cast<int32_t>(options.threads), .isa = options.isa};
   ASSIGN_OR_RETURN(std::unique_ptr<Backend> backend, make_cpu_backend(cpu));
-  ASSIGN_OR_RETURN(std::unique_ptr<Model> model,
-                   Model::load(file, *backend, weight_choice(options.weights), progress));
+  // A large vocabulary takes as long as the weights: both at once.
+  std::future<Result<TextParts>> text = std::async([&] { return read_text_parts(file, config); });
+  auto model = Model::load(file, *backend, weight_choice(options.weights), progress);
+  ASSIGN_OR_RETURN(TextParts parts, text.get());
+  if (!model.ok()) return std::move(model).error();
+  return_freed_memory();
+  std::unique_ptr<LoadedModel> loaded = std::move(parts.model);
+  loaded->generation = std::move(generation);
   ASSIGN_OR_RETURN(const EngineOptions engine, plan_engine(options, config, *backend, &loaded->kv));
-  ASSIGN_OR_RETURN(loaded->engine, Engine::start(engine, std::move(backend), std::move(model),
-                                                 answer_bytes_table(loaded->tokenizer)));
+  ASSIGN_OR_RETURN(loaded->engine, Engine::start(engine, std::move(backend), std::move(*model),
+                                                 std::move(parts.answer_bytes)));
   return loaded;
 }
 

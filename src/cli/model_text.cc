@@ -1,6 +1,7 @@
 #include "cli/model_text.h"
 
 #include <algorithm>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -144,12 +145,29 @@ void find_template(const FolderDocuments& documents, ModelText* text) {
   }
 }
 
-FolderDocuments documents_of(const ModelFile& file) {
-  return {.config = file.document("config.json"),
-          .tokenizer = file.document("tokenizer.json"),
-          .tokenizer_config = file.document("tokenizer_config.json"),
-          .generation_config = file.document("generation_config.json"),
-          .chat_template = file.chat_template_text()};
+// The documents of a folder, and views of them.
+struct ReadDocuments {
+  std::optional<Json> config, tokenizer, tokenizer_config, generation_config;
+  std::optional<std::string> chat_template;
+
+  FolderDocuments view() const {
+    const auto at = [](const auto& value) { return value ? &*value : nullptr; };
+    return {.config = at(config),
+            .tokenizer = at(tokenizer),
+            .tokenizer_config = at(tokenizer_config),
+            .generation_config = at(generation_config),
+            .chat_template = at(chat_template)};
+  }
+};
+
+Result<ReadDocuments> read_documents(const ModelFile& file) {
+  ReadDocuments documents;
+  ASSIGN_OR_RETURN(documents.config, file.read_document("config.json"));
+  ASSIGN_OR_RETURN(documents.tokenizer, file.read_document("tokenizer.json"));
+  ASSIGN_OR_RETURN(documents.tokenizer_config, file.read_document(kTokenizerConfig));
+  ASSIGN_OR_RETURN(documents.generation_config, file.read_document("generation_config.json"));
+  ASSIGN_OR_RETURN(documents.chat_template, file.read_chat_template());
+  return documents;
 }
 
 Result<ModelText> read_gguf_text(const ModelFile& file, int32_t rows) {
@@ -172,13 +190,15 @@ Result<ModelText> read_gguf_text(const ModelFile& file, int32_t rows) {
 }  // namespace
 
 Result<Vocabulary> read_model_vocabulary(const ModelFile& file) {
-  return file.format() == ModelFormat::kGguf ? read_vocabulary(file)
-                                             : read_folder_vocabulary(documents_of(file));
+  if (file.format() == ModelFormat::kGguf) return read_vocabulary(file);
+  ASSIGN_OR_RETURN(const ReadDocuments documents, read_documents(file));
+  return read_folder_vocabulary(documents.view());
 }
 
 Result<ModelText> read_model_text(const ModelFile& file, int32_t rows) {
-  return file.format() == ModelFormat::kGguf ? read_gguf_text(file, rows)
-                                             : read_folder_text(documents_of(file), rows);
+  if (file.format() == ModelFormat::kGguf) return read_gguf_text(file, rows);
+  ASSIGN_OR_RETURN(const ReadDocuments documents, read_documents(file));
+  return read_folder_text(documents.view(), rows);
 }
 
 Result<ModelText> read_folder_text(const FolderDocuments& documents, int32_t rows) {

@@ -1,7 +1,7 @@
 // config.json of a Hugging Face folder. What a key means and what it defaults to: Hugging Face transformers,
 // the configuration classes of llama, qwen2 and qwen3.
 #include <filesystem>
-#include <initializer_list>
+#include <optional>
 #include <string_view>
 
 #include "model/config.h"
@@ -279,8 +279,8 @@ Result<void> HfConfigReader::read_yarn(const Json& scaling, int32_t* context_tra
 }  // namespace
 
 Result<ModelConfig> read_hf_config(const ModelFile& file) {
-  const Json* document = file.document("config.json");
-  if (document == nullptr) {
+  ASSIGN_OR_RETURN(const std::optional<Json> document, file.read_document("config.json"));
+  if (!document) {
     return Error{ErrorCode::kNotFound,
                  file.path() + ": there is no config.json beside the weights; name a folder that has one",
                  "config.json"};

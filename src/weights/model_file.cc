@@ -41,13 +41,12 @@ std::string_view name_of_tensor(const StoredTensor& tensor) { return tensor.name
 
 struct ModelFile::Contents {
   std::string path;
+  bool is_folder = false;
   ModelFormat format = ModelFormat::kGguf;
   int64_t size_bytes = 0;
   std::vector<MappedFile> mappings;  // none for bytes that the caller keeps
   std::vector<std::pair<std::string, MetaValue>> metadata;
   std::vector<StoredTensor> tensors;
-  std::vector<std::pair<std::string, Json>> documents;
-  std::optional<std::string> chat_template;
   std::vector<uint32_t> key_index, tensor_index;
 };
 
@@ -69,8 +68,7 @@ Result<ModelFile> ModelFile::open(const std::string& path) {
     }
     contents->mappings = std::move(folder.mappings);
     contents->tensors = std::move(folder.tensors);
-    contents->documents = std::move(folder.documents);
-    contents->chat_template = std::move(folder.chat_template);
+    contents->is_folder = is_folder;
     contents->tensor_index = sorted_index(contents->tensors, name_of_tensor);
     return ModelFile(std::move(contents));
   }
@@ -109,19 +107,14 @@ const StoredTensor* ModelFile::find_tensor(std::string_view name) const {
   return find_by_name(contents_->tensors, contents_->tensor_index, name, name_of_tensor);
 }
 
-const Json* ModelFile::document(std::string_view name) const {
-  for (const auto& [key, value] : contents_->documents) {
-    if (key == name) return &value;
-  }
-  return nullptr;
+Result<std::optional<Json>> ModelFile::read_document(std::string_view name) const {
+  if (!contents_->is_folder) return std::optional<Json>();
+  return read_folder_document(contents_->path, name);
 }
 
-void ModelFile::forget_document(std::string_view name) {
-  std::erase_if(contents_->documents, [&](const auto& entry) { return entry.first == name; });
-}
-
-const std::string* ModelFile::chat_template_text() const {
-  return contents_->chat_template ? &*contents_->chat_template : nullptr;
+Result<std::optional<std::string>> ModelFile::read_chat_template() const {
+  if (!contents_->is_folder) return std::optional<std::string>();
+  return read_folder_template(contents_->path);
 }
 
 namespace {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -34,10 +35,10 @@ enum class ModelFormat : uint8_t { kGguf, kSafetensors };
 // its tensors live as long as it does.
 class ModelFile {
  public:
-  // Reads GGUF version 2 or 3 (little-endian), a folder (see document() below), or a lone .safetensors file
-  // without documents. Every offset, count, dimension product, string length and alignment is checked against
-  // the file's size before it is used. Errors: kNotFound, kIo, kInvalid (malformed; says where), kUnsupported
-  // (version, tensor type), kTooLarge.
+  // Reads GGUF version 2 or 3 (little-endian), a folder (see read_document() below), or a lone .safetensors
+  // file without documents. Every offset, count, dimension product, string length and alignment is checked
+  // against the file's size before it is used. Errors: kNotFound, kIo, kInvalid (malformed; says where),
+  // kUnsupported (version, tensor type), kTooLarge.
   static Result<ModelFile> open(const std::string& path);
 
   // The same over bytes that outlive the object; for tests and fuzzing.
@@ -56,14 +57,13 @@ class ModelFile {
   const MetaValue* find(std::string_view key) const;             // null when absent
   const StoredTensor* find_tensor(std::string_view name) const;  // null when absent
 
-  // A JSON file that stands beside a folder's weights ("config.json", "tokenizer.json",
-  // "tokenizer_config.json", "generation_config.json"), parsed. Null when there is none, and for GGUF, which
-  // has metadata() instead.
-  const Json* document(std::string_view name) const;
-  // Frees a document that was read and is not needed again: a tokenizer's takes 50 MB.
-  void forget_document(std::string_view name);
-  // "chat_template.jinja" beside a folder's weights; null as above.
-  const std::string* chat_template_text() const;
+  // Reads a JSON file that stands beside a folder's weights: "config.json", "tokenizer.json",
+  // "tokenizer_config.json", "generation_config.json". Anew with each call, since a tokenizer's takes 50 MB
+  // and is needed once. Thread-safe. Nothing when there is none, and for GGUF, which has metadata() instead.
+  // Errors: kIo, kInvalid (no JSON object), kTooLarge (over 64 MB).
+  Result<std::optional<Json>> read_document(std::string_view name) const;
+  // "chat_template.jinja" beside a folder's weights, likewise. Errors: kIo, kTooLarge (over 1 MB).
+  Result<std::optional<std::string>> read_chat_template() const;
 
   // Typed look-ups. Errors: kInvalid naming the key when it is absent or has another type.
   Result<int64_t> get_int(std::string_view key) const;

@@ -1,7 +1,6 @@
 #include "weights/model_folder.h"
 
 #include <algorithm>
-#include <array>
 #include <filesystem>
 #include <map>
 #include <string_view>
@@ -18,8 +17,6 @@ namespace fs = std::filesystem;
 constexpr std::string_view kSingleFile = "model.safetensors";
 constexpr std::string_view kIndexFile = "model.safetensors.index.json";
 constexpr std::string_view kTemplateFile = "chat_template.jinja";
-constexpr std::array<std::string_view, 4> kDocuments = {"config.json", "tokenizer.json",
-                                                        "tokenizer_config.json", "generation_config.json"};
 // The largest tokenizer.json in use, of 256k tokens, has 33 MB.
 constexpr size_t kDocumentBytesMax = 64 << 20;
 constexpr size_t kTemplateBytesMax = 1 << 20;
@@ -44,7 +41,7 @@ Result<std::string> read_text(const std::string& path, size_t bytes_max) {
   return std::string(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
 }
 
-Result<Json> read_document(const std::string& path) {
+Result<Json> read_json_file(const std::string& path) {
   ASSIGN_OR_RETURN(const std::string text, read_text(path, kDocumentBytesMax));
   auto document = parse_json(text, {.bytes_max = kDocumentBytesMax, .depth_max = 64});
   if (document.ok() && document->as_object() != nullptr) return document;
@@ -91,7 +88,7 @@ Result<void> add_file(const std::string& path, ModelFolder* folder) {
 // since an object's keys are unique.
 Result<void> add_sharded(const std::string& path, ModelFolder* folder) {
   const std::string index_path = join(path, kIndexFile);
-  ASSIGN_OR_RETURN(const Json document, read_document(index_path));
+  ASSIGN_OR_RETURN(const Json document, read_json_file(index_path));
   ASSIGN_OR_RETURN(const Index index, read_index(index_path, document));
   for (const auto& [file, promised] : index) {
     const size_t before = folder->tensors.size();
@@ -126,15 +123,6 @@ Error no_weights(const std::string& path) {
 
 Result<ModelFolder> read_model_folder(const std::string& path) {
   ModelFolder folder;
-  for (const std::string_view name : kDocuments) {
-    const std::string file = join(path, name);
-    if (!is_there(file)) continue;
-    ASSIGN_OR_RETURN(Json document, read_document(file));
-    folder.documents.emplace_back(name, std::move(document));
-  }
-  if (const std::string file = join(path, kTemplateFile); is_there(file)) {
-    ASSIGN_OR_RETURN(folder.chat_template, read_text(file, kTemplateBytesMax));
-  }
   if (const std::string single = join(path, kSingleFile); is_there(single)) {
     RETURN_IF_ERROR(add_file(single, &folder));
   } else if (is_there(join(path, kIndexFile))) {
@@ -143,6 +131,20 @@ Result<ModelFolder> read_model_folder(const std::string& path) {
     return no_weights(path);
   }
   return folder;
+}
+
+Result<std::optional<Json>> read_folder_document(const std::string& path, std::string_view name) {
+  const std::string file = join(path, name);
+  if (!is_there(file)) return std::optional<Json>();
+  ASSIGN_OR_RETURN(Json document, read_json_file(file));
+  return std::optional<Json>(std::move(document));
+}
+
+Result<std::optional<std::string>> read_folder_template(const std::string& path) {
+  const std::string file = join(path, kTemplateFile);
+  if (!is_there(file)) return std::optional<std::string>();
+  ASSIGN_OR_RETURN(std::string text, read_text(file, kTemplateBytesMax));
+  return std::optional<std::string>(std::move(text));
 }
 
 Result<ModelFolder> read_safetensors_file(const std::string& path) {

@@ -3,7 +3,7 @@
 
 #include <optional>
 #include <string>
-#include <utility>
+#include <string_view>
 #include <vector>
 
 #include "base/json.h"
@@ -16,17 +16,18 @@ namespace hussar {
 struct ModelFolder {
   std::vector<MappedFile> mappings;   // one for each file of weights
   std::vector<StoredTensor> tensors;  // of all files; names are unique
-  std::vector<std::pair<std::string, Json>> documents;
-  std::optional<std::string> chat_template;
 };
 
 // Reads model.safetensors, or the files that model.safetensors.index.json names: the index and the files must
-// agree on which tensor stands where. Of the documents of ModelFile::document() those that are there. Errors:
-// kNotFound (no weights), kIo, kInvalid (names the file), kUnsupported, kTooLarge (a document over 64 MB,
-// more than 1,024 files).
+// agree on which tensor stands where. Errors: kNotFound (no weights), kIo, kInvalid (names the file),
+// kUnsupported, kTooLarge (more than 1,024 files).
 Result<ModelFolder> read_model_folder(const std::string& path);
 
-// One safetensors file alone, without documents.
+// As ModelFile::read_document() and read_chat_template().
+Result<std::optional<Json>> read_folder_document(const std::string& path, std::string_view name);
+Result<std::optional<std::string>> read_folder_template(const std::string& path);
+
+// One safetensors file alone.
 Result<ModelFolder> read_safetensors_file(const std::string& path);
 
 }  // namespace hussar

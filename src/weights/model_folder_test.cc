@@ -59,10 +59,14 @@ TEST_F(ModelFolderTest, ReadsWeightsAndDocuments) {
   EXPECT_EQ(file->size_bytes(), static_cast<int64_t>(fs::file_size(folder_ / "model.safetensors")));
   ASSERT_NE(file->find_tensor("w.b"), nullptr);
   EXPECT_EQ(file->find_tensor("w.b")->bytes.size(), 8u);
-  ASSERT_NE(file->document("config.json"), nullptr);
-  EXPECT_EQ(file->document("tokenizer.json"), nullptr);
-  ASSERT_NE(file->chat_template_text(), nullptr);
-  EXPECT_EQ(*file->chat_template_text(), "{{ messages }}");
+  const auto config = file->read_document("config.json");
+  ASSERT_TRUE(config.ok() && config->has_value());
+  EXPECT_EQ(*(*config)->find("model_type")->as_string(), "llama");
+  const auto tokenizer = file->read_document("tokenizer.json");
+  EXPECT_TRUE(tokenizer.ok() && !tokenizer->has_value());
+  const auto chat_template = file->read_chat_template();
+  ASSERT_TRUE(chat_template.ok() && chat_template->has_value());
+  EXPECT_EQ(**chat_template, "{{ messages }}");
   for (const StoredTensor& tensor : file->tensors()) file->release(tensor);
   EXPECT_EQ(file->find_tensor("w.b")->bytes[2], std::byte{0x80});  // 1.0f, read again from the file
 }
@@ -102,13 +106,19 @@ TEST_F(ModelFolderTest, SaysWhatIsMissingOrMalformed) {
   expect_refused("there is no model.safetensors", ErrorCode::kNotFound);
   write("tiny.gguf", "GGUF");
   expect_refused("name the GGUF file itself", ErrorCode::kNotFound);
+}
+
+TEST_F(ModelFolderTest, ADocumentMustBeAJsonObject) {
   write_weights("model.safetensors", {"a"});
-  write("config.json", "{");
-  expect_refused("config.json");
-  write("config.json", "[1]");
-  expect_refused("config.json: is no JSON object");
-  write("config.json", std::string(100, '['));
-  expect_refused("config.json");
+  for (const std::string& text :
+       {std::string("{"), std::string("[1]"), std::string(100, '['), std::string()}) {
+    write("config.json", text);
+    const auto file = open();
+    ASSERT_TRUE(file.ok());
+    const auto config = file->read_document("config.json");
+    ASSERT_FALSE(config.ok()) << text;
+    EXPECT_NE(config.error().message.find("config.json"), std::string::npos) << config.error().message;
+  }
 }
 
 TEST_F(ModelFolderTest, AFifoIsRefusedAndDoesNotHang) {
@@ -121,7 +131,9 @@ TEST_F(ModelFolderTest, OpensALoneFile) {
   const auto file = ModelFile::open((folder_ / "part.safetensors").string());
   ASSERT_TRUE(file.ok()) << file.error().message;
   EXPECT_EQ(file->format(), ModelFormat::kSafetensors);
-  EXPECT_EQ(file->document("config.json"), nullptr);
+  write("config.json", "{}");
+  const auto config = file->read_document("config.json");
+  EXPECT_TRUE(config.ok() && !config->has_value());
 }
 
 }  // namespace
