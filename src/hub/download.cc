@@ -21,6 +21,7 @@ namespace hussar {
 namespace {
 
 constexpr int64_t kChunkBytes = 16 << 20;     // of one request
+constexpr int64_t kChunksMax = 128;           // of a large file: hubs count requests
 constexpr int64_t kChunkBytesMin = 1 << 20;   // where connections share a small file
 constexpr int64_t kProgressBytes = 16 << 10;  // an attempt that brought less brought nothing
 constexpr int64_t kUnsyncedBytesMax = 16 << 20;
@@ -149,7 +150,7 @@ class Download {
     // Small files are worth one connection; larger ones are split, so that none of the connections idles.
     chunk_bytes_ = useful < plan_.connections
                        ? std::max<int64_t>(kChunkBytesMin, missing / plan_.connections + 1)
-                       : kChunkBytes;
+                       : std::max(kChunkBytes, plan_.size_bytes / kChunksMax);
     const int64_t parts = (missing + chunk_bytes_ - 1) / chunk_bytes_;
     std::vector<std::thread> workers;
     for (int64_t i = 1; i < std::min<int64_t>(plan_.connections, parts); ++i) {
@@ -232,7 +233,7 @@ class Download {
 
   // One connection's life: range after range, until there is none left or no more use in it.
   void work() {
-    Fetcher fetcher(hub_.fetch, &stop_);
+    Fetcher fetcher(hub_.fetch, [this] { return stopped(); });
     Backoff backoff(hub_.retry);
     while (const auto range = claim()) {
       const Attempt attempt = ask(&fetcher, *range);
@@ -247,7 +248,7 @@ class Download {
   // From a server that knows no ranges: one stream from the first byte, anew after each cut. Only getting
   // further than ever before counts as progress, so that it ends where every stream is cut at the same place.
   void bring_whole() {
-    Fetcher fetcher(hub_.fetch, &stop_);
+    Fetcher fetcher(hub_.fetch, [this] { return stopped(); });
     Backoff backoff(hub_.retry);
     for (int64_t furthest = 0; !stopped();) {
       const Attempt attempt = ask(&fetcher, {0, plan_.size_bytes});
@@ -274,8 +275,7 @@ class Download {
     const TokenUse token = hub_.token.empty() ? TokenUse::kNone : TokenUse::kGiven;
     const Error failure = wrong_length ? length_error() : describe_failure(reply, plan_.shown, token);
     if ((wrong_length || is_worth_retrying(reply)) && backoff->may_retry()) {
-      wait_before_retry(backoff, reply, failure, hub_.note, stop_);
-      return !stopped();
+      return wait_before_retry(backoff, reply, failure, hub_.note, [this] { return stopped(); });
     }
     fail(failure);
     return false;

@@ -21,7 +21,7 @@ bool is_commit(const std::string& revision) {
 class Client {
  public:
   Client(const Hub& hub, const std::atomic<bool>& stop)
-      : hub_(hub), stop_(stop), fetcher_(hub.fetch, &stop) {}
+      : hub_(hub), stopped_([&stop] { return stop.load(); }), fetcher_(hub.fetch, stopped_) {}
 
   // Asks until an answer comes, or no use is left in asking.
   Result<Answer> ask(const std::string& url, const std::string& asked) {
@@ -47,7 +47,7 @@ class Client {
       const Error failure = describe_failure(reply, asked, token);
       if (!is_worth_retrying(reply) || !backoff.may_retry()) return failure;
       if (unreachable_ && backoff.failures() >= hub_.retry.unreachable_max) return failure;
-      if (!wait_before_retry(&backoff, reply, failure, hub_.note, stop_)) {
+      if (!wait_before_retry(&backoff, reply, failure, hub_.note, stopped_)) {
         return Error{ErrorCode::kCancelled, "interrupted", ""};
       }
     }
@@ -57,7 +57,7 @@ class Client {
 
  private:
   const Hub& hub_;
-  const std::atomic<bool>& stop_;
+  const std::function<bool()> stopped_;
   Fetcher fetcher_;
   bool unreachable_ = false;
 };

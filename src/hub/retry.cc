@@ -42,11 +42,12 @@ int64_t Backoff::wait_ms(int64_t retry_after_s) {
 }
 
 bool wait_before_retry(Backoff* backoff, const FetchReply& reply, const Error& failure, const Note& note,
-                       const std::atomic<bool>& stop) {
+                       const std::function<bool()>& stopped) {
   const int64_t ms = backoff->wait_ms(reply.head.retry_after_s);
-  if (ms >= kSilentMsMax) note(failure.message + "; asking again in " + std::to_string(ms / 1000) + " s");
+  if (ms >= kSilentMsMax && note)
+    note(failure.message + "; asking again in " + std::to_string(ms / 1000) + " s");
   const TimePoint end = Clock::now() + std::chrono::milliseconds(ms);
-  while (!stop.load(std::memory_order_relaxed)) {
+  while (!stopped()) {
     const auto left = end - Clock::now();
     if (left <= Clock::duration::zero()) return true;
     std::this_thread::sleep_for(std::min<Clock::duration>(left, kSlice));

@@ -1,7 +1,6 @@
 // When to ask a hub again, and what to say when there is no more use in it.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <random>
@@ -39,10 +38,10 @@ class Backoff {
 // A line for people. Called from several threads.
 using Note = std::function<void(const std::string&)>;
 
-// Waits as `backoff` says, and says so where that takes a while; false when `stop` became true before the
+// Waits as `backoff` says, and says so where that takes a while; false when `stopped` said so before the
 // time was over.
 bool wait_before_retry(Backoff* backoff, const FetchReply& reply, const Error& failure, const Note& note,
-                       const std::atomic<bool>& stop);
+                       const std::function<bool()>& stopped);
 
 // A longer wait than this is not worth it.
 constexpr int64_t kRetryAfterMaxS = 120;

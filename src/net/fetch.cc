@@ -45,7 +45,7 @@ struct Transfer {
   const FetchRequest& request;
   const std::function<bool(const FetchHead&)>& on_head;
   const std::function<bool(std::span<const std::byte>)>& on_body;
-  const std::atomic<bool>* stop;
+  const std::function<bool()>& stopped;
   CURL* curl;
   FetchHead head;
   size_t head_bytes = 0;
@@ -125,7 +125,7 @@ size_t body_callback(char* data, size_t size, size_t count, void* user) {
 
 int progress_callback(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
   auto* transfer = static_cast<Transfer*>(user);
-  if (!transfer->stop->load(std::memory_order_relaxed)) return 0;
+  if (!transfer->stopped()) return 0;
   transfer->ended = FetchEnd::kStopped;
   return 1;
 }
@@ -180,7 +180,7 @@ Result<UrlParts> parse_url(const std::string& url) {
 
 struct Fetcher::Impl {
   FetchOptions options;
-  const std::atomic<bool>* stop;
+  std::function<bool()> stopped;
   CURL* curl;
   char error_text[CURL_ERROR_SIZE] = "";
 
@@ -188,9 +188,9 @@ struct Fetcher::Impl {
   FetchReply hop(const FetchRequest& request, const std::string& url, bool with_token, Transfer* transfer);
 };
 
-Fetcher::Fetcher(const FetchOptions& options, const std::atomic<bool>* stop) {
+Fetcher::Fetcher(const FetchOptions& options, std::function<bool()> stopped) {
   static const CURLcode global = curl_global_init(CURL_GLOBAL_DEFAULT);
-  impl_ = new Impl{options, stop, global == CURLE_OK ? curl_easy_init() : nullptr};
+  impl_ = new Impl{options, std::move(stopped), global == CURLE_OK ? curl_easy_init() : nullptr};
   CHECK_NOTE(impl_->curl != nullptr, "libcurl could not be initialised");
 }
 
@@ -271,7 +271,7 @@ FetchReply Fetcher::get(const FetchRequest& request, const std::function<bool(co
   std::string url = request.url;
   bool with_token = !request.bearer_token.empty();
   for (int64_t redirects = 0;; ++redirects) {
-    Transfer transfer{request, on_head, on_body, impl_->stop, impl_->curl, {}};
+    Transfer transfer{request, on_head, on_body, impl_->stopped, impl_->curl, {}};
     FetchReply reply = impl_->hop(request, url, with_token, &transfer);
     if (reply.end != FetchEnd::kDone || !transfer.is_redirect()) return reply;
     reply.end = FetchEnd::kRedirect;

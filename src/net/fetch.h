@@ -2,7 +2,6 @@
 // user of libcurl is fetch.cc. Proxies come from the usual environment variables (https_proxy, no_proxy).
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -61,8 +60,8 @@ struct FetchReply {
 // Not thread-safe; one for each thread.
 class Fetcher {
  public:
-  // `stop` ends a running transfer within about a second; it outlives the object.
-  Fetcher(const FetchOptions& options, const std::atomic<bool>* stop);
+  // `stopped` is asked several times a second, by the thread in get(); true ends the transfer.
+  Fetcher(const FetchOptions& options, std::function<bool()> stopped);
   ~Fetcher();
   Fetcher(const Fetcher&) = delete;
   Fetcher& operator=(const Fetcher&) = delete;

@@ -534,3 +534,25 @@ def test_ctrl_c_while_waiting_for_a_busy_hub(hussar, gguf_hub):
     process.send_signal(signal.SIGINT)
     assert process.communicate(timeout=5) and process.returncode == 130
     assert files_in(hussar.models) == []
+
+
+def test_one_connections_failure_ends_the_others_at_once(hussar, gguf_hub):
+    """One is refused for good while the others wait to ask a busy hub again, or get nothing."""
+
+    def faults(request):
+        if not request.file:
+            return None
+        begin = request.range(len(WEIGHTS))[0]
+        if begin == 0:
+            time.sleep(0.5)
+            request.send_status(404)
+        elif begin < 5 * MEGABYTE:
+            request.send_status(503, {"Retry-After": "60"})
+        else:
+            time.sleep(8)
+        return True
+
+    gguf_hub.faults = faults
+    began = time.monotonic()
+    assert_refused(hussar.pull(gguf_hub), "404")
+    assert time.monotonic() - began < 4
