@@ -246,7 +246,8 @@ TEST(ModelConfig, ReadsRopeScaling) {
 
 TEST(ModelConfig, RefusesWhatItCannotComputeByName) {
   FileSpec other("gemma3");
-  expect_error(other, ErrorCode::kUnsupported, "architecture 'gemma3' is not supported; llama, qwen2 and qwen3 are");
+  expect_error(other, ErrorCode::kUnsupported,
+               "architecture 'gemma3' is not supported; llama, qwen2 and qwen3 are");
   FileSpec longrope;
   longrope.strings["rope.scaling.type"] = "longrope";
   expect_error(longrope, ErrorCode::kUnsupported, "llama.rope.scaling.type is 'longrope'");
