@@ -51,14 +51,19 @@ hussar_folder(model USES base kernels weights)
 hussar_folder(engine USES base kernels grammar model)
 find_package(prometheus-cpp REQUIRED)
 hussar_folder(server USES base net text grammar weights model engine LIBRARIES prometheus-cpp::core)
-if(TARGET hussar_server)
-  # The page, as bytes in the binary.
-  file(GLOB web_files CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/web/*)
-  add_custom_command(OUTPUT ${CMAKE_BINARY_DIR}/web_files.cc
-    COMMAND ${CMAKE_COMMAND} -DOUT=${CMAKE_BINARY_DIR}/web_files.cc -DDIR=${CMAKE_SOURCE_DIR}/web -P ${CMAKE_SOURCE_DIR}/cmake/embed_web.cmake
-    DEPENDS ${web_files} ${CMAKE_SOURCE_DIR}/cmake/embed_web.cmake)
-  target_sources(hussar_server PRIVATE ${CMAKE_BINARY_DIR}/web_files.cc)
-endif()
+# Puts files into a folder's library as bytes: FUNCTION, which HEADER declares, hands them out.
+function(hussar_embed folder function header)
+  set(written ${CMAKE_BINARY_DIR}/${function}.cc)
+  set(script ${CMAKE_SOURCE_DIR}/cmake/embed_files.cmake)
+  add_custom_command(OUTPUT ${written}
+    COMMAND ${CMAKE_COMMAND} -DOUT=${written} -DHEADER=${header} -DFUNCTION=${function} "-DFILES=${ARGN}" -P ${script}
+    DEPENDS ${ARGN} ${script} VERBATIM)
+  target_sources(hussar_${folder} PRIVATE ${written})
+endfunction()
+file(GLOB web_files CONFIGURE_DEPENDS
+  ${CMAKE_SOURCE_DIR}/web/*.html ${CMAKE_SOURCE_DIR}/web/*.css ${CMAKE_SOURCE_DIR}/web/*.js ${CMAKE_SOURCE_DIR}/web/*.svg)
+hussar_embed(server embedded_web_files server/web_files.h ${web_files})
+
 hussar_folder(bench USES base net)
 
 # Everything but main.cc is a library like the others, so that its tests link it too.

@@ -10,7 +10,7 @@
 #include <memory>
 #include <vector>
 
-#include "hub/files.h"
+#include "base/files.h"
 
 namespace hussar {
 namespace {

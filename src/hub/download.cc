@@ -12,8 +12,8 @@
 #include <thread>
 #include <vector>
 
+#include "base/files.h"
 #include "base/types.h"
-#include "hub/files.h"
 #include "hub/journal.h"
 #include "hub/range_set.h"
 

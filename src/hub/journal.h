@@ -10,9 +10,9 @@
 #include <string_view>
 #include <vector>
 
+#include "base/files.h"
 #include "base/result.h"
 #include "hub/digest.h"
-#include "hub/files.h"
 #include "hub/range_set.h"
 
 namespace hussar {

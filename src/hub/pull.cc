@@ -5,9 +5,9 @@
 #include <filesystem>
 #include <vector>
 
+#include "base/files.h"
 #include "base/memory.h"
 #include "hub/catalog.h"
-#include "hub/files.h"
 
 namespace hussar {
 namespace {

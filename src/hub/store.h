@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "base/files.h"
 #include "base/result.h"
-#include "hub/files.h"
 #include "hub/manifest.h"
 #include "hub/names.h"
 

@@ -1,4 +1,4 @@
-#include "hub/files.h"
+#include "base/files.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -23,7 +23,7 @@ constexpr size_t kFirstReadBytes = 16 << 10;
 Error errno_error(const std::string& path, std::string_view what) {
   const int number = errno;
   std::string message = path + ": " + std::string(what) + ": " + std::strerror(number);
-  if (number == ENOSPC || number == EDQUOT) message += "; make room and pull again, it goes on where it was";
+  if (number == ENOSPC || number == EDQUOT) message += "; make room and try again";
   return {number == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIo, std::move(message), ""};
 }
 

@@ -1,4 +1,4 @@
-// Files of the models' folder: opened without following links, written so that a reader sees all or nothing.
+// Files that we own: opened without following links, written so that a reader sees all or nothing.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 namespace hussar {
 
-// "PATH: WHAT: reason", from errno; kNotFound for ENOENT, else kIo.
+// "PATH: WHAT: reason", from errno, with what to do where a disk is full; kNotFound for ENOENT, else kIo.
 Error errno_error(const std::string& path, std::string_view what);
 
 // An open file; closed with the object. A symbolic link as the last part of a path is refused.
