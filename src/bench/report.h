@@ -17,21 +17,39 @@
 
 namespace hussar {
 
-struct Text {          // UTF-8, no markup
-  std::string en, zh;  // empty zh: the same as en
+struct Text {  // no markup; what is no UTF-8 is replaced when it is written
+  std::string en = {};
+  std::string zh = {};  // empty: the same as en
+};
+enum class Language { kEnglish, kChinese };
+const std::string& in_language(const Text& text, Language language);
+
+// One large number at the top of the page.
+struct KeyFigure {
+  Text name;
+  Text value;  // with its unit: "610 tok/s"
+  Text note = {};
 };
 
 struct Table {
   std::string id;  // "latency": names the table in tables.csv
   Text title;
   std::vector<Text> columns;
-  std::vector<std::vector<Text>> rows;  // [row][column]
+  // [row][column]; the first column names the row, kNoFigure (bench/format.h) stands where there is none.
+  std::vector<std::vector<Text>> rows;
   std::vector<Text> notes;
 };
+// Whether a column holds figures, and so is set to the right: at least half of its cells that say something.
+bool is_figure_column(const Table& table, size_t column);
 
 struct Series {
+  enum class Role {
+    kMeasured,
+    kReference
+  };  // a reference (the article's figures, an SLO) is grey and dashed
   Text name;
   std::vector<double> x, y;  // kBars: y alone, one for each label. NaN: a gap
+  Role role = Role::kMeasured;
 };
 struct Chart {
   enum class Kind { kLines, kBars, kPoints };
@@ -67,30 +85,34 @@ struct Report {
   std::string kind;     // "load", "article", "limit", "prove"
   std::string started;  // ISO 8601, UTC
   double seconds = 0;
-  std::vector<std::string> command;
-  bool interrupted = false;
+  std::vector<std::string> command;  // values of --api-key and of headers are masked when it is written
+  bool interrupted = false;          // the writers say so at the top
 
   // The server under test as far as it is known.
   std::string url, model, server, api, tokenizer, hardware;
   JsonObject environment;  // of the client's machine: CPU, cores, memory, kernel, hussar's version
   JsonObject workload;
 
+  std::vector<KeyFigure> key_figures;  // at most six
   std::vector<Section> sections;
   std::vector<MeasuredRow> rows;
   SelfProof proof;
   std::string prove_line;  // result of the last `bench prove` on this machine, or that there is none
   std::vector<ServerSample> server_samples;
-  std::vector<Text> warnings;  // shown at the top, in red
+  std::vector<std::string> server_missing;  // ServerWatch::missing()
+  std::vector<Text> warnings;  // shown at the top, in red, after CLIENT-LIMITED where `proof` says that
 };
 
 // results.json's content; docs/bench-results.md describes it. schema "hussar-bench-results", version 1.
 Json report_to_json(const Report& report);
-std::string report_to_markdown(const Report& report);
+std::string report_to_markdown(const Report& report, Language language);
+// RFC 4180, English. First fields: the table's id, and the row's number, 0 for the column heads. All lines
+// have as many fields as the widest table needs.
 std::string report_to_csv(const Report& report);
 std::string report_to_html(const Report& report);  // one file that opens offline
 
-// Writes index.html, results.json, requests.jsonl, tables.md and tables.csv into `folder`, each to a
-// temporary name first. Errors: kIo.
+// Writes index.html, results.json, requests.jsonl, tables.md, tables.zh.md and tables.csv into `folder`, each
+// to a temporary name first. Errors: kIo.
 Result<void> write_report(const Report& report, const std::vector<RequestRecord>& records,
                           const std::string& folder);
 // Makes the folder where it is missing and proves that it can be written to, so that a run does not end with
