@@ -3,7 +3,7 @@
 
     tools/check_naming.py BUILD_FOLDER
 
-A file is checked again only when it, a header of ours that it includes, or .clang-tidy has changed since it last passed: the passes are kept
+A file is checked again only when it, a header of ours that it includes, or .clang-tidy has changed since it last passed, in whichever clone: the passes are kept
 as empty files named by content hash in $XDG_CACHE_HOME/hussar/naming (default ~/.cache).
 """
 import concurrent.futures
@@ -31,7 +31,7 @@ def own_headers(path, seen):
 def content_key(path):
     digest = hashlib.sha256((ROOT / ".clang-tidy").read_bytes())
     for part in [path, *sorted(own_headers(path, set()))]:
-        digest.update(part.as_posix().encode() + b"\0" + part.read_bytes())
+        digest.update(part.relative_to(ROOT).as_posix().encode() + b"\0" + part.read_bytes())
     return digest.hexdigest()
 
 
