@@ -171,6 +171,7 @@ Result<UrlParts> parse_url(const std::string& url) {
   parts.scheme = lower(url_part(handle.get(), CURLUPART_SCHEME, 0));
   parts.host = lower(url_part(handle.get(), CURLUPART_HOST, 0));
   parts.port = url_part(handle.get(), CURLUPART_PORT, CURLU_DEFAULT_PORT);
+  parts.path = url_part(handle.get(), CURLUPART_PATH, 0);
   parts.has_user = !url_part(handle.get(), CURLUPART_USER, 0).empty() ||
                    !url_part(handle.get(), CURLUPART_PASSWORD, 0).empty();
   parts.has_query_or_fragment = url.find_first_of("?#") != std::string::npos;

@@ -78,6 +78,7 @@ class Fetcher {
 
 struct UrlParts {
   std::string scheme, host, port;  // lower case; the port as a number, the scheme's own where none is written
+  std::string path;                // as it is written, at least "/"
   bool has_user = false, has_query_or_fragment = false;
 };
 

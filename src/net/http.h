@@ -56,6 +56,9 @@ std::string_view http_status_phrase(int status);
 // Undoes %XX; a broken escape stays as it is.
 std::string percent_decode(std::string_view text);
 
+// A word as methods and header names are.
+bool is_http_token(std::string_view text);
+
 // Equal but for the case of ASCII letters.
 bool equals_ignoring_case(std::string_view a, std::string_view b);
 
