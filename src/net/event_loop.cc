@@ -126,9 +126,9 @@ void EventLoop::run_deferred() {
 }
 
 void EventLoop::run_timers() {
-  // What tasks ask for while this runs waits for the next turn, so that sockets get theirs.
-  const uint64_t order_end = timer_order_;
-  while (!timers_.empty() && timers_.front().at <= now_ && timers_.front().order < order_end && !stopped_) {
+  // Always the earliest first, even among those that are late; but sockets get their turn, too.
+  constexpr int kTimersMax = 256;
+  for (int ran = 0; ran < kTimersMax && !timers_.empty() && timers_.front().at <= now_ && !stopped_; ++ran) {
     std::pop_heap(timers_.begin(), timers_.end(), later);
     const Timer timer = std::move(timers_.back());
     timers_.pop_back();

@@ -13,9 +13,7 @@
 #include <boost/asio.hpp>
 #include <boost/asio/experimental/as_tuple.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
-#include <boost/beast/http/string_body.hpp>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -23,6 +21,7 @@
 
 #include "base/log.h"
 #include "net/exchange.h"
+#include "net/internal/request_reading.h"
 
 namespace hussar {
 
@@ -32,7 +31,6 @@ namespace asio = boost::asio;
 namespace beast = boost::beast;
 using asio::ip::tcp;
 using BoostError = boost::system::error_code;
-using RequestParser = beast::http::request_parser<beast::http::string_body>;
 
 // Every awaited operation answers (error, value) instead of throwing.
 constexpr auto kAwait = asio::experimental::as_tuple(asio::use_awaitable);
@@ -82,14 +80,6 @@ struct Shared {
   uint64_t last_request_id = 0;
   size_t body_bytes = 0;  // promised to requests that are being read or answered
 };
-
-std::vector<HttpHeader> copy_headers(const RequestParser::value_type& message) {
-  std::vector<HttpHeader> headers;
-  for (const auto& field : message) {
-    headers.push_back({std::string(field.name_string()), std::string(field.value())});
-  }
-  return headers;
-}
 
 // One connection: reads a request, hands it on, writes the answer, and so on until one side has enough.
 class Session : public std::enable_shared_from_this<Session> {
@@ -158,8 +148,7 @@ class Session : public std::enable_shared_from_this<Session> {
     if (buffer_.size() == 0 && !co_await wait_for_bytes()) co_return std::nullopt;
 
     RequestParser parser;
-    parser.header_limit(static_cast<uint32_t>(limits.header_bytes_max));
-    parser.body_limit(limits.body_bytes_max);
+    limit_parser(limits, &parser);
     set_deadline(limits.header_timeout_ms);
     const auto [header_error, header_bytes] =
         co_await beast::http::async_read_header(socket_, buffer_, parser, kAwait);
@@ -168,8 +157,8 @@ class Session : public std::enable_shared_from_this<Session> {
       co_await refuse(header_error, "headers");
       co_return std::nullopt;
     }
-    if (const auto [status, detail] = check_header(parser); status != 0) {
-      co_await refuse(status, detail);
+    if (const auto refusal = check_head(parser, limits)) {
+      co_await refuse(refusal->status, refusal->detail);
       co_return std::nullopt;
     }
     if (!reserve_body(parser)) {
@@ -177,9 +166,7 @@ class Session : public std::enable_shared_from_this<Session> {
       co_return std::nullopt;
     }
     if (!parser.is_done()) {
-      if (parser.get().count(beast::http::field::expect) != 0 && !co_await send_continue(parser)) {
-        co_return std::nullopt;
-      }
+      if (wants_continue(parser) && !co_await send_continue()) co_return std::nullopt;
       set_deadline(limits.body_timeout_ms);
       const auto [body_error, body_bytes] =
           co_await beast::http::async_read(socket_, buffer_, parser, kAwait);
@@ -189,7 +176,7 @@ class Session : public std::enable_shared_from_this<Session> {
       }
     }
     clear_deadline();
-    co_return take_request(parser);
+    co_return accept_request(parser);
   }
 
   // Between requests a connection may rest for idle_timeout_ms and may be closed by either side without a
@@ -204,30 +191,10 @@ class Session : public std::enable_shared_from_this<Session> {
     co_return !error && !cut_;
   }
 
-  // 0, or the status of a refusal.
-  std::pair<int, std::string> check_header(const RequestParser& parser) const {
-    const auto& message = parser.get();
-    const size_t headers = static_cast<size_t>(std::distance(message.begin(), message.end()));
-    if (headers > shared_->limits.headers_max) {
-      return {431, "at most " + std::to_string(shared_->limits.headers_max) + " headers are allowed"};
-    }
-    if (message.version() != 10 && message.version() != 11) return {400, "the HTTP version is not supported"};
-    if (message.version() == 11 && message.count(beast::http::field::host) != 1) {
-      return {400, "exactly one Host header is needed"};
-    }
-    if (const auto expect = message.find(beast::http::field::expect);
-        expect != message.end() && !beast::iequals(expect->value(), "100-continue")) {
-      return {417, "only Expect: 100-continue is known"};
-    }
-    return {0, ""};
-  }
-
-  // A body counts with the length that it announces, or with the largest one. False when all bodies together
-  // would be too long.
+  // False when all bodies together would be too long.
   bool reserve_body(const RequestParser& parser) {
     if (parser.is_done()) return true;
-    const auto announced = parser.content_length();
-    const size_t bytes = announced ? static_cast<size_t>(*announced) : shared_->limits.body_bytes_max;
+    const size_t bytes = announced_body_bytes(parser, shared_->limits);
     if (shared_->body_bytes + bytes > shared_->limits.body_bytes_all_max) return false;
     shared_->body_bytes += bytes;
     body_bytes_ = bytes;
@@ -235,8 +202,8 @@ class Session : public std::enable_shared_from_this<Session> {
   }
   void release_body() { shared_->body_bytes -= std::exchange(body_bytes_, 0); }
 
-  asio::awaitable<bool> send_continue(const RequestParser& parser) {
-    if (parser.get().version() != 11 || buffer_.size() != 0) co_return true;
+  asio::awaitable<bool> send_continue() {
+    if (buffer_.size() != 0) co_return true;
     static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
     set_deadline(shared_->limits.write_timeout_ms);
     const auto [error, bytes] = co_await asio::async_write(socket_, asio::buffer(kContinue), kAwait);
@@ -244,42 +211,21 @@ class Session : public std::enable_shared_from_this<Session> {
     co_return !error;
   }
 
-  HttpRequest take_request(RequestParser& parser) {
-    auto& message = parser.get();
-    keep_alive_ = message.keep_alive();
-    http_1_1_ = message.version() == 11;
-    HttpRequest request;
+  HttpRequest accept_request(RequestParser& parser) {
+    keep_alive_ = parser.get().keep_alive();
+    http_1_1_ = parser.get().version() == 11;
+    HttpRequest request = take_request(&parser);
     request.id = ++shared_->last_request_id;
-    request.method = message.method_string();
-    std::string_view target = message.target();
-    if (target.starts_with("http://")) {  // the absolute form, which a proxy may send
-      const size_t slash = target.find('/', 7);
-      target = slash == std::string_view::npos ? "/" : target.substr(slash);
-    }
-    const size_t question = target.find('?');
-    request.path = target.substr(0, question);
-    if (question != std::string_view::npos) request.query = target.substr(question + 1);
-    request.headers = copy_headers(message);
-    request.body = std::move(message.body());
     request.peer = peer_;
-    request.received = Clock::now();
     return request;
   }
 
   asio::awaitable<void> refuse(BoostError error, const char* part) {
-    namespace http = beast::http;
-    const HttpLimits& limits = shared_->limits;
     if (cut_) co_return;
     if (timed_out_) {
       co_await refuse(408, std::string("the request's ") + part + " took too long");
-    } else if (error == http::error::header_limit || error == http::error::buffer_overflow) {
-      co_await refuse(431,
-                      "the headers are longer than " + std::to_string(limits.header_bytes_max) + " bytes");
-    } else if (error == http::error::body_limit) {
-      co_await refuse(413, "the body is longer than " + std::to_string(limits.body_bytes_max) + " bytes");
-    } else if (error.category() == make_error_code(http::error::bad_method).category() &&
-               error != http::error::end_of_stream && error != http::error::partial_message) {
-      co_await refuse(400, "this is not HTTP: " + error.message());
+    } else if (const auto refusal = refusal_for(error, shared_->limits)) {
+      co_await refuse(refusal->status, refusal->detail);
     }
   }
 

@@ -1,5 +1,6 @@
 // An HTTP/1.1 server that sends given bytes at given times and notes when it really did: the side with known
-// truth when a client is to be tested. One thread does everything.
+// truth when a client is to be tested. One thread does everything. A client that ends its sending half counts
+// as gone.
 #pragma once
 
 #include <cstdint>
