@@ -94,6 +94,7 @@ if(HUSSAR_TESTS)
   target_sources(encode_lines PRIVATE ${CMAKE_SOURCE_DIR}/src/cli/vocabulary.cc)
   hussar_test_tool(render_template base text)
   hussar_test_tool(statistics_lines base bench)
+  hussar_test_tool(measure_lines base bench)
 
   if(NOT HUSSAR_SANITIZE)
     add_test(NAME isa_symbols COMMAND ${CMAKE_SOURCE_DIR}/tests/kernels/isa_symbols_test.sh

@@ -77,8 +77,11 @@ struct MeasuredRow {
   std::string note;
   JsonObject workload;  // what was asked; two runs are comparable when these are equal
   std::optional<Summary> summary;
-  std::map<std::string, std::vector<double>> samples;
-  JsonObject extra;  // scores that are no latencies: {"legal_fraction": 0.97, ...}
+  std::map<std::string, std::vector<double>> samples;  // by metric_samples, with the window for rates
+  // Scores that are no latencies. A share of trials is {"successes": 97, "trials": 100, "better": "higher"}
+  // (or "lower"; without "better" neither is), so that `compare` can give its difference an interval; a plain
+  // number is shown without one.
+  JsonObject extra;
 };
 
 struct Report {
