@@ -26,7 +26,7 @@ namespace {
 constexpr int kExitInterrupted = 130;  // 128 + SIGINT, as shells count
 
 struct ChatOptions {
-  LoadOptions load;
+  ModelLoadOptions load;
   std::string system;
   double temperature = 0.7, top_p = 0.95, min_p = 0.0, repetition_penalty = 1.0;
   int64_t top_k = 0;

@@ -106,7 +106,7 @@ Result<void> check_weights_fit(const ModelFile& file) {
                "--model"};
 }
 
-Result<EngineOptions> plan_engine(const LoadOptions& options, const ModelConfig& config,
+Result<EngineOptions> plan_engine(const ModelLoadOptions& options, const ModelConfig& config,
                                   const Backend& backend, KvPlan* plan) {
   EngineOptions engine;
   engine.kv_type = options.kv_type == "bf16" ? KvType::kBF16 : KvType::kF16;
@@ -133,7 +133,7 @@ Result<EngineOptions> plan_engine(const LoadOptions& options, const ModelConfig&
 
 }  // namespace
 
-void add_model_flags(FlagTable* flags, LoadOptions* options) {
+void add_model_flags(FlagTable* flags, ModelLoadOptions* options) {
   constexpr int64_t kTokensMax = 1'000'000'000;
   flags->add_string("--model", &options->model, "MODEL", "a file, a folder, or a pulled name",
                     FlagTable::kRequired);
@@ -159,7 +159,7 @@ ServerContext LoadedModel::server_context(const std::string& served_name) const 
           .created_unix_seconds = file_unix_seconds};
 }
 
-Result<std::unique_ptr<LoadedModel>> load_model(const LoadOptions& options,
+Result<std::unique_ptr<LoadedModel>> load_model(const ModelLoadOptions& options,
                                                 const std::function<void(int64_t, int64_t)>& progress) {
   ASSIGN_OR_RETURN(const ModelFile file, open_model(options.model));
   ASSIGN_OR_RETURN(const ModelConfig config, read_model_config(file));

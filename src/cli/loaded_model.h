@@ -20,7 +20,7 @@
 
 namespace hussar {
 
-struct LoadOptions {
+struct ModelLoadOptions {
   std::string model;
   int64_t threads = 0;
   std::string isa = "auto";
@@ -35,7 +35,7 @@ struct LoadOptions {
 };
 
 // The flags that serve and chat share.
-void add_model_flags(FlagTable* flags, LoadOptions* options);
+void add_model_flags(FlagTable* flags, ModelLoadOptions* options);
 
 // A model that is ready to answer. The engine ends with it.
 struct LoadedModel {
@@ -61,7 +61,7 @@ struct LoadedModel {
 };
 
 // Errors: those of every step, each one line that says what to do where there is something to do.
-Result<std::unique_ptr<LoadedModel>> load_model(const LoadOptions& options,
+Result<std::unique_ptr<LoadedModel>> load_model(const ModelLoadOptions& options,
                                                 const std::function<void(int64_t, int64_t)>& progress);
 
 }  // namespace hussar

@@ -20,7 +20,7 @@ namespace {
 constexpr int kExitInterrupted = 130;  // 128 + SIGINT, as shells count
 
 struct ServeOptions {
-  LoadOptions load;
+  ModelLoadOptions load;
   ServerOptions server;
   std::string served_name;
   std::string unknown_fields = "refuse";
@@ -119,7 +119,8 @@ void log_ready(const LoadedModel& model, const std::string& url) {
             {"address", url}});
 }
 
-Result<std::unique_ptr<LoadedModel>> load_with_progress(const LoadOptions& options, Interrupts* interrupts) {
+Result<std::unique_ptr<LoadedModel>> load_with_progress(const ModelLoadOptions& options,
+                                                        Interrupts* interrupts) {
   LoadProgress progress;
   return load_model(options, [&](int64_t done_bytes, int64_t all_bytes) {
     progress.show(done_bytes, all_bytes);
