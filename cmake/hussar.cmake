@@ -95,6 +95,7 @@ if(HUSSAR_TESTS)
   hussar_test_tool(render_template base text)
   hussar_test_tool(statistics_lines base bench)
   hussar_test_tool(measure_lines base bench)
+  hussar_test_tool(article_lines base bench)
 
   if(NOT HUSSAR_SANITIZE)
     add_test(NAME isa_symbols COMMAND ${CMAKE_SOURCE_DIR}/tests/kernels/isa_symbols_test.sh

@@ -1,12 +1,12 @@
 #include "bench/article/conversation.h"
 
 #include <algorithm>
-#include <array>
 #include <map>
 #include <numeric>
 
 #include "base/check.h"
 #include "bench/article/conversation_words.h"
+#include "bench/random.h"
 
 namespace hussar {
 namespace {
@@ -19,27 +19,12 @@ constexpr Schedule kSchedule[] = {{0, -1, 32}, {1, -1, 17}, {2, -1, 10}, {3, -1,
                                   {4, 7, 9},   {8, 12, 20}, {13, 15, 31}};
 constexpr std::string_view kBrief[] = {" Answer in a few words.", "请用几个字回答。"};
 
-// Steele, Lea and Flood's SplitMix64: the same numbers from the same seed with every library.
-class Dice {
- public:
-  explicit Dice(uint64_t seed) : state_(seed) {}
-  // Below `sides`; the bias of a remainder is of no importance for some tens of sides.
-  size_t roll(size_t sides) {
-    uint64_t z = state_ += 0x9E3779B97F4A7C15u;
-    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ z >> 27) * 0x94D049BB133111EBu;
-    return static_cast<size_t>((z ^ z >> 31) % sides);
-  }
-  std::vector<size_t> shuffled(size_t count) {
-    std::vector<size_t> order(count);
-    std::iota(order.begin(), order.end(), size_t{0});
-    for (size_t i = count; i > 1; --i) std::swap(order[i - 1], order[roll(i)]);
-    return order;
-  }
-
- private:
-  uint64_t state_;
-};
+std::vector<size_t> shuffled(size_t count, Random* random) {
+  std::vector<size_t> order(count);
+  std::iota(order.begin(), order.end(), size_t{0});
+  for (size_t i = count; i > 1; --i) std::swap(order[i - 1], order[random->below(i)]);
+  return order;
+}
 
 std::string_view first_spelling(std::string_view value) { return value.substr(0, value.find('|')); }
 
@@ -51,9 +36,9 @@ std::string fill(std::string_view sentence, std::string_view value) {
 }
 
 // Places one fact's turns.
-void place_fact(const FactKind& kind, const Schedule& when, std::string_view brief, Dice* dice,
+void place_fact(const FactKind& kind, const Schedule& when, std::string_view brief, Random* random,
                 std::vector<Turn>* turns) {
-  const std::vector<size_t> order = dice->shuffled(kind.values.size());
+  const std::vector<size_t> order = shuffled(kind.values.size(), random);
   const std::string_view first = kind.values[order[0]], second = kind.values[order[1]];
   auto place = [turns](int32_t at, Turn turn) {
     CHECK((*turns)[static_cast<size_t>(at)].text.empty());
@@ -125,13 +110,13 @@ void count_pair(bool first_right, bool second_right, ConsistencyCount* count) {
 Conversation make_conversation(std::string_view language, uint64_t seed) {
   const ConversationWords& words = conversation_words(language);
   const std::string_view brief = kBrief[language == "zh"];
-  Dice dice(seed);
+  Random random(seed);
   Conversation conversation{std::string(language), std::vector<Turn>(kConversationTurns)};
-  const std::vector<size_t> kinds = dice.shuffled(words.kinds.size());
+  const std::vector<size_t> kinds = shuffled(words.kinds.size(), &random);
   for (size_t i = 0; i < std::size(kSchedule); ++i) {
-    place_fact(words.kinds[kinds[i]], kSchedule[i], brief, &dice, &conversation.turns);
+    place_fact(words.kinds[kinds[i]], kSchedule[i], brief, &random, &conversation.turns);
   }
-  const std::vector<size_t> fillers = dice.shuffled(words.fillers.size());
+  const std::vector<size_t> fillers = shuffled(words.fillers.size(), &random);
   size_t used = 0;
   for (Turn& turn : conversation.turns) {
     if (turn.text.empty()) turn.text = std::string(words.fillers[fillers[used++]]) + std::string(brief);
