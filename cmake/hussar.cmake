@@ -96,6 +96,10 @@ if(HUSSAR_TESTS)
   hussar_test_tool(statistics_lines base bench)
   hussar_test_tool(measure_lines base bench)
   hussar_test_tool(article_lines base bench)
+  # A GPU library of known figures, for machines without GPU.
+  add_library(fake_nvml SHARED ${CMAKE_SOURCE_DIR}/tests/tools/fake_nvml.cc)
+  add_dependencies(bench_test fake_nvml)
+  target_compile_definitions(bench_test PRIVATE HUSSAR_FAKE_NVML="$<TARGET_FILE:fake_nvml>")
 
   if(NOT HUSSAR_SANITIZE)
     add_test(NAME isa_symbols COMMAND ${CMAKE_SOURCE_DIR}/tests/kernels/isa_symbols_test.sh

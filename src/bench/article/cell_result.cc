@@ -85,7 +85,8 @@ void describe_record(Codec& codec, Record& r) {
 template <typename Codec, typename Sample>
 void describe_sample(Codec& codec, Sample& s) {
   auto& [at_s, running, waiting, kv_use, preemptions, prompt_tokens, generation_tokens, resident_bytes,
-         cpu_cores, gpu_memory_bytes, gpu_memory_total_bytes, gpu_power_w, gpu_utilisation] = s;
+         cpu_cores, memory_available_bytes, gpu_memory_bytes, gpu_memory_total_bytes, gpu_power_w,
+         gpu_utilisation] = s;
   codec.member("at_s", at_s);
   codec.member("running", running);
   codec.member("waiting", waiting);
@@ -95,6 +96,7 @@ void describe_sample(Codec& codec, Sample& s) {
   codec.member("generation_tokens", generation_tokens);
   codec.member("resident_bytes", resident_bytes);
   codec.member("cpu_cores", cpu_cores);
+  codec.member("memory_available_bytes", memory_available_bytes);
   codec.member("gpu_memory_bytes", gpu_memory_bytes);
   codec.member("gpu_memory_total_bytes", gpu_memory_total_bytes);
   codec.member("gpu_power_w", gpu_power_w);
