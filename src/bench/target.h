@@ -9,6 +9,7 @@
 
 #include "base/json.h"
 #include "base/result.h"
+#include "bench/server_facts.h"
 #include "net/stream_client.h"
 
 namespace hussar {
@@ -50,22 +51,25 @@ struct RequestSpec {
 
 class Target {
  public:
-  // Asks /v1/models and finds out what the server is. Errors, each one clear line: kIo (unreachable, no
-  // answer), kNotFound (wrong path, unknown model), kInvalid (the URL, no JSON).
+  // Asks /v1/models and finds out what the server is. A server that has no list of models, but the other
+  // routes, is taken as it is; `model` is then sent as given, or left out. Errors, each one clear line: kIo
+  // (unreachable, no answer, not ready), kNotFound (wrong path, unknown model), kInvalid (the URL, a header,
+  // an API key that is missing or wrong, no JSON).
   static Result<std::unique_ptr<Target>> open(const TargetOptions& options);
 
   const TargetOptions& options() const { return options_; }
   const std::string& model() const { return model_; }
   const std::vector<std::string>& models() const { return models_; }
-  // "hussar", "vllm", "sglang", "llama.cpp", "ollama" or "unknown", with the version where it says one.
+  // "hussar", "vllm", "sglang", "llama.cpp", "ollama" or "unknown", with the version where it says one:
+  // "vllm 0.8.5".
   const std::string& server() const { return server_; }
-  int32_t context_tokens() const { return context_tokens_; }  // -1: unknown
-  bool can_tokenize() const { return can_tokenize_; }
-  bool knows_ignore_eos() const { return knows_ignore_eos_; }
-  bool knows_min_tokens() const { return knows_min_tokens_; }
+  int32_t context_tokens() const { return facts_.context_tokens; }  // -1: unknown
+  bool can_tokenize() const { return facts_.tokenize != TokenizeDialect::kNone; }
+  bool knows_ignore_eos() const { return facts_.knows_ignore_eos; }
+  bool knows_min_tokens() const { return facts_.knows_min_tokens; }
 
   // The JSON body of a request, and the whole request as it goes over the wire. A streamed one asks for
-  // usage.
+  // usage. A member of `spec.extra` stands in place of one of ours with the same name.
   std::string body(Api api, const RequestSpec& spec) const;
   std::shared_ptr<const std::string> wire(Api api, const RequestSpec& spec) const;
   std::shared_ptr<const std::string> wire_of_body(Api api, std::string_view body) const;
@@ -73,20 +77,27 @@ class Target {
   // Tokens of `text` as a raw prompt (special tokens not added), through /tokenize; blocking. Errors:
   // kUnsupported where the server has no such route, kIo.
   Result<int32_t> count_tokens(std::string_view text);
-  // Blocking; for what is not measured.
+  // Blocking; for what is not measured. `path` counts from where the server's own routes begin, so "/metrics"
+  // or "/v1/models"; the URL's path before /v1 is added.
   HttpReply call(std::string_view method, std::string_view path, std::string_view body, int64_t timeout_ms);
 
   StreamClient& client() { return *client_; }
 
  private:
   Target() = default;
+  Result<void> connect();
+  Result<void> list_models();
+  Result<Json> choose_model(const Json& list);
+  void learn_facts(const Json& entry, const HttpReply& models);
+  bool has_routes();
+
   TargetOptions options_;
   std::unique_ptr<StreamClient> client_;
-  std::string path_prefix_;  // "/v1" unless the URL's path brings it
+  std::vector<HttpHeader> headers_;  // of every request
+  std::string path_prefix_;  // of the API's routes: "/v1", or empty where the URL's own path stands for it
+  ServerFacts facts_;
   std::string model_, server_;
   std::vector<std::string> models_;
-  int32_t context_tokens_ = -1;
-  bool can_tokenize_ = false, knows_ignore_eos_ = false, knows_min_tokens_ = false;
 };
 
 }  // namespace hussar
