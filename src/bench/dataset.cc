@@ -40,7 +40,6 @@ bool is_person(const std::string& from) { return from == "human" || from == "use
 Result<bool> read_conversation(const Json& value, DatasetRow* row) {
   const JsonArray* turns = value.as_array();
   if (turns == nullptr) return bad("\"conversations\" must be an array");
-  std::string system;
   bool asked = false;
   for (const Json& turn : *turns) {
     ASSIGN_OR_RETURN(const std::string from, read_text(turn, "from"));
@@ -49,17 +48,12 @@ Result<bool> read_conversation(const Json& value, DatasetRow* row) {
       if (!is_person(from)) row->reply = std::move(said);
       break;
     }
-    if (from == "system") system = std::move(said);
+    if (from == "system") row->system = std::move(said);
     if (!is_person(from) || said.empty()) continue;
     row->prompt = std::move(said);
     asked = true;
   }
-  if (!asked) return false;
-  if (!system.empty()) {
-    row->messages = {{"system", std::move(system)}, {"user", std::move(row->prompt)}};
-    row->prompt.clear();
-  }
-  return true;
+  return asked;
 }
 
 // False: to be left out.

@@ -24,6 +24,7 @@ namespace hussar {
 
 struct DatasetRow {
   std::string prompt;                 // empty where there are messages
+  std::string system;                 // ShareGPT: what stands before the prompt; mostly empty
   std::vector<ChatMessage> messages;  // role and content
   int32_t output_tokens = -1;         // -1: the file does not say
   std::string reply;                  // ShareGPT: its length in tokens is the answer's
