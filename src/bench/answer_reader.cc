@@ -219,6 +219,7 @@ void AnswerReader::end(CallEnd end, std::string_view detail, int64_t at_ns) {
     read_document(at_ns);
     if (any_text_) record_->last_token_ns = at_ns;
   }
+  if (record_->prompt_tokens < 0) record_->prompt_tokens = options_.prompt_tokens;
   record_->outcome = record_->http_status == 0 ? judge_nothing(end, detail)
                      : bad_status_             ? judge_status(detail)
                                                : judge(end, detail);

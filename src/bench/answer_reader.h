@@ -21,6 +21,7 @@ inline constexpr size_t kErrorBodyBytesMax = 64 << 10;
 struct AnswerReaderOptions {
   bool streamed = true;            // an event stream was asked for
   int32_t output_tokens_max = -1;  // what was asked for; -1: not known
+  int32_t prompt_tokens = -1;      // stands in where usage does not say; -1: not known
   bool keep_text = false;
 };
 

@@ -20,7 +20,10 @@ struct PlannedRequest {
   std::shared_ptr<const std::string> wire;  // made by Target::wire
   int64_t at_ns = -1;            // open loop: when it should go out, since the start; in rising order
   int64_t cancel_after_ns = -1;  // -1: never; after it was sent
+  // By the server's own count; stands in for usage where an answer brings none. -1: not known.
   int32_t prompt_tokens_planned = -1;
+  int32_t output_tokens_max =
+      -1;  // what the request allows; an answer with more is a mismatch. -1: not known
   bool streamed = true;
   std::string label;
 };
@@ -49,16 +52,17 @@ class ListSource : public RequestSource {
   size_t at_ = 0;
 };
 
+// Zero or less: no limit. How long to wait for each; the one that ends first names the outcome.
 struct LoadTimeouts {
   int64_t connect_ms = 10'000;
-  int64_t first_token_ms = 120'000;  // from sending
+  int64_t first_token_ms = 120'000;  // from sending; streams only
   int64_t stall_ms = 60'000;         // between two chunks of text
   int64_t total_ms = 600'000;
 };
 
 struct ClosedStage {
   int32_t users = 1;
-  double seconds = 0;  // 0: until the source is empty
+  double seconds = 0;  // 0: until the source is empty. It ends earlier when none of its users has more to do
 };
 
 struct LoadShape {
@@ -66,10 +70,15 @@ struct LoadShape {
   Kind kind = Kind::kClosed;
   std::vector<ClosedStage> stages;          // closed loop; at least one
   double think_s_min = 0, think_s_max = 0;  // closed loop: uniform, before each request but a user's first
-  double ramp_s = 0;                        // closed loop: users start evenly over so long
+  // Closed loop: those users whom a stage adds start evenly over so long, but never longer than the stage.
+  double ramp_s = 0;
+  // Closed loop: a user who met an error waits at least so long, else a server that refuses at once would be
+  // hit by every user in a tight circle. Retry-After is noted, not obeyed.
+  double error_pause_s = 0.1;
   std::vector<double>
-      open_stage_ends_s;        // open loop: where stages end; what comes after the last is not sent
-  double warmup_s = 0;          // what is sent earlier has stage -1
+      open_stage_ends_s;  // open loop: where stages end; what comes after the last is not sent
+  // What is scheduled earlier has stage -1. Warm-up is a part of the stages, not added to them.
+  double warmup_s = 0;
   int64_t warmup_requests = 0;  // the first so many have stage -1
   int64_t requests_max = 0;     // 0: no limit; warm-up not counted
   double drain_s_max = 60;      // how long to wait for answers after the last request was sent
@@ -77,7 +86,7 @@ struct LoadShape {
   uint64_t seed = 0;            // think times
 };
 
-// How well the client kept its own promises.
+// How well the client kept its own promises; load_proof.h says what makes it the bottleneck.
 struct SelfProof {
   std::vector<int64_t> lateness_ns;  // sent - scheduled, of every request
   double cpu_share = 0;              // of one core, of the client's thread
