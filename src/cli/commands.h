@@ -17,6 +17,7 @@ constexpr int kExitFault = 2;
 int run_chat(const std::vector<std::string>& args);
 int run_inspect(const std::vector<std::string>& args);
 int run_list(const std::vector<std::string>& args);
+int run_mock(const std::vector<std::string>& args);
 int run_perf(const std::vector<std::string>& args);
 int run_pull(const std::vector<std::string>& args);
 int run_rm(const std::vector<std::string>& args);

@@ -23,6 +23,7 @@ constexpr Command kCommands[] = {
     {"serve", "serve a model over an OpenAI-compatible API", hussar::run_serve},
     {"chat", "talk to a model in the terminal", hussar::run_chat},
     {"perf", "measure the engine's speed on this machine", hussar::run_perf},
+    {"mock", "serve a mock with known truth, to test clients with", hussar::run_mock},
     {"tokenize", "show a text's token ids and pieces", hussar::run_tokenize},
     {"inspect", "show a model file's metadata and tensors", hussar::run_inspect},
     {"version", "print the version", hussar::run_version},
