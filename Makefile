@@ -26,9 +26,9 @@ test:
 	@tools/setup test
 	@tools/run_tests
 
-# What takes too long for every change: long fuzzing, the real models' comparison runs.
+# What takes too long or needs too much for every change: long fuzzing, the real models' comparison runs, pages in a browser.
 test-long:
-	@tools/setup test
+	@tools/setup long
 	@tools/run_tests --long
 
 format:

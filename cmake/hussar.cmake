@@ -52,6 +52,7 @@ hussar_folder(model USES base kernels weights)
 hussar_folder(engine USES base kernels grammar model)
 find_package(prometheus-cpp REQUIRED)
 hussar_folder(server USES base net text grammar weights model engine LIBRARIES prometheus-cpp::core)
+
 # Puts files into a folder's library as bytes: FUNCTION, which HEADER declares, hands them out.
 function(hussar_embed folder function header)
   set(written ${CMAKE_BINARY_DIR}/${function}.cc)
@@ -66,6 +67,14 @@ file(GLOB web_files CONFIGURE_DEPENDS
 hussar_embed(server embedded_web_files server/web_files.h ${web_files})
 
 hussar_folder(bench USES base net)
+# The page of a report, with the library that draws its charts.
+find_file(CHART_JS chart.min.js PATHS /usr/share/javascript/chart.js NO_DEFAULT_PATH)
+if(NOT CHART_JS)
+  message(FATAL_ERROR "no chart.min.js: install libjs-chart.js (tools/setup run does), or set CHART_JS to its path")
+endif()
+file(GLOB report_files CONFIGURE_DEPENDS
+  ${CMAKE_SOURCE_DIR}/web/report/*.html ${CMAKE_SOURCE_DIR}/web/report/*.css ${CMAKE_SOURCE_DIR}/web/report/*.js)
+hussar_embed(bench embedded_report_files bench/report_page.h ${report_files} ${CHART_JS})
 
 # Everything but main.cc is a library like the others, so that its tests link it too.
 hussar_folder(cli EXCLUDES main.cc USES base net hub kernels weights text grammar model engine server bench)
@@ -96,6 +105,7 @@ if(HUSSAR_TESTS)
   hussar_test_tool(statistics_lines base bench)
   hussar_test_tool(measure_lines base bench)
   hussar_test_tool(article_lines base bench)
+  hussar_test_tool(demo_report base net bench)
   # A GPU library of known figures, for machines without GPU.
   add_library(fake_nvml SHARED ${CMAKE_SOURCE_DIR}/tests/tools/fake_nvml.cc)
   add_dependencies(bench_test fake_nvml)

@@ -1,5 +1,6 @@
 #include "bench/format.h"
 
+#include <charconv>
 #include <cmath>
 #include <cstdio>
 
@@ -8,7 +9,8 @@
 namespace hussar {
 namespace {
 
-constexpr double kDisplayedMax = 1e15;  // beyond it a double has no exact integers to print
+constexpr char kBetween[] = " \u2013 ";  // the same in every language
+constexpr double kDisplayedMax = 1e15;   // beyond it a double has no exact integers to print
 
 std::string fixed(double value, int decimals) {
   char buffer[64];
@@ -22,11 +24,12 @@ std::string in_digits(double value) {
   return buffer;
 }
 
-// Decimals that leave three digits that count. What rounds up to the next power of ten loses one.
+// Decimals that leave three digits that count, at most three. What rounds up to the next power of ten loses
+// one.
 int decimals_for(double magnitude) {
   if (magnitude >= 99.95) return 0;
   if (magnitude >= 9.995) return 1;
-  if (magnitude >= 0.1) return 2;
+  if (magnitude >= 0.9995) return 2;
   return 3;
 }
 
@@ -54,6 +57,12 @@ std::string format_figure(double value, std::string_view unit) {
   return format_figure(value) + " " + std::string(unit);
 }
 
+std::string format_given(double value) {
+  if (!std::isfinite(value)) return std::string(kNoFigure);
+  char buffer[32];
+  return std::string(buffer, std::to_chars(buffer, buffer + sizeof buffer, value).ptr);
+}
+
 std::string format_count(int64_t count) { return count < 0 ? std::string(kNoFigure) : std::to_string(count); }
 
 std::string format_percent(double fraction) {
@@ -68,11 +77,13 @@ std::string format_percent(double fraction) {
 }
 
 std::string format_interval(const Interval& interval) {
-  return format_figure(interval.low) + " to " + format_figure(interval.high);
+  if (!std::isfinite(interval.low) || !std::isfinite(interval.high)) return std::string(kNoFigure);
+  return format_figure(interval.low) + kBetween + format_figure(interval.high);
 }
 
 std::string format_percent_interval(const Interval& interval) {
-  return format_percent(interval.low) + " to " + format_percent(interval.high);
+  if (!std::isfinite(interval.low) || !std::isfinite(interval.high)) return std::string(kNoFigure);
+  return format_percent(interval.low) + kBetween + format_percent(interval.high);
 }
 
 std::string format_bytes(double bytes) {

@@ -12,10 +12,13 @@ namespace hussar {
 
 inline constexpr std::string_view kNoFigure = "\u2014";  // where nothing was measured
 
-// Three digits that count, or all before the point: 0.38, 1.27, 12.5, 610, 2048. Below 0.001, "<0.001". NaN
-// and infinities are kNoFigure.
+// Three digits that count, or all before the point, and at most three decimals: 0.012, 0.381, 1.27, 12.5,
+// 2048. Below 0.001, "<0.001". NaN and infinities are kNoFigure.
 std::string format_figure(double value);
 std::string format_figure(double value, std::string_view unit);  // "610 tok/s"; kNoFigure without its unit
+
+// A figure that somebody else has rounded, in the digits that it was printed with: 0.38, 8.7, 12.4.
+std::string format_given(double value);
 
 std::string format_count(int64_t count);  // kNoFigure where negative
 
@@ -23,7 +26,7 @@ std::string format_count(int64_t count);  // kNoFigure where negative
 // %".
 std::string format_percent(double fraction);
 
-// "1.15 to 1.31", as figures or as percentages.
+// "1.15 – 1.31", as figures or as percentages; kNoFigure where an end is unknown.
 std::string format_interval(const Interval& interval);
 std::string format_percent_interval(const Interval& interval);
 

@@ -12,7 +12,7 @@ TEST(Format, FiguresHaveThreeDigitsThatCount) {
   EXPECT_EQ(format_figure(0), "0");
   EXPECT_EQ(format_figure(0.0004), "<0.001");
   EXPECT_EQ(format_figure(0.0124), "0.012");
-  EXPECT_EQ(format_figure(0.381), "0.38");
+  EXPECT_EQ(format_figure(0.3812), "0.381");
   EXPECT_EQ(format_figure(1.276), "1.28");
   EXPECT_EQ(format_figure(12.54), "12.5");
   EXPECT_EQ(format_figure(610.4), "610");
@@ -22,10 +22,19 @@ TEST(Format, FiguresHaveThreeDigitsThatCount) {
 }
 
 TEST(Format, RoundingUpToATenKeepsThreeDigits) {
+  EXPECT_EQ(format_figure(0.9994), "0.999");
+  EXPECT_EQ(format_figure(0.9996), "1.00");
   EXPECT_EQ(format_figure(9.994), "9.99");
   EXPECT_EQ(format_figure(9.996), "10.0");
   EXPECT_EQ(format_figure(99.94), "99.9");
   EXPECT_EQ(format_figure(99.96), "100");
+}
+
+TEST(Format, GivenFiguresKeepTheirDigits) {
+  EXPECT_EQ(format_given(0.38), "0.38");
+  EXPECT_EQ(format_given(8.7), "8.7");
+  EXPECT_EQ(format_given(610), "610");
+  EXPECT_EQ(format_given(NAN), kNoFigure);
 }
 
 TEST(Format, WhatIsNoFigureHasNoUnit) {
@@ -56,8 +65,10 @@ TEST(Format, ZeroAndHundredPercentAreExact) {
 }
 
 TEST(Format, Intervals) {
-  EXPECT_EQ(format_interval({1.15, 1.306}), "1.15 to 1.31");
-  EXPECT_EQ(format_percent_interval({0, 0.0369}), "0 % to 3.69 %");
+  EXPECT_EQ(format_interval({1.15, 1.306}), "1.15 \u2013 1.31");
+  EXPECT_EQ(format_interval({NAN, NAN}), kNoFigure);
+  EXPECT_EQ(format_percent_interval({NAN, 1}), kNoFigure);
+  EXPECT_EQ(format_percent_interval({0, 0.0369}), "0 % \u2013 3.69 %");
 }
 
 TEST(Format, Durations) {

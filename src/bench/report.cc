@@ -28,6 +28,7 @@ const std::string& in_language(const Text& text, Language language) {
 }
 
 bool is_figure_column(const Table& table, size_t column) {
+  if (table.kind == Table::Kind::kFacts) return false;
   int64_t figures = 0, words = 0;
   for (const std::vector<Text>& row : table.rows) {
     if (column >= row.size() || row[column].en.empty() || row[column].en == kNoFigure) continue;

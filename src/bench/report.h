@@ -32,14 +32,16 @@ struct KeyFigure {
 };
 
 struct Table {
-  std::string id;  // "latency": names the table in tables.csv
+  enum class Kind { kFigures, kFacts };  // kFacts: names and what they are, all of it words
+  std::string id;                        // "latency": names the table in tables.csv
   Text title;
   std::vector<Text> columns;
   // [row][column]; the first column names the row, kNoFigure (bench/format.h) stands where there is none.
   std::vector<std::vector<Text>> rows;
   std::vector<Text> notes;
+  Kind kind = Kind::kFigures;
 };
-// Whether a column holds figures, and so is set to the right: at least half of its cells that say something.
+// Whether a column is set to the right: at least half of its cells that say something begin with a digit.
 bool is_figure_column(const Table& table, size_t column);
 
 struct Series {
