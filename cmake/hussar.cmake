@@ -148,5 +148,5 @@ file(GLOB micro_benchmarks CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/benchmarks/micr
 foreach(source ${micro_benchmarks})
   get_filename_component(name ${source} NAME_WE)
   add_executable(${name} EXCLUDE_FROM_ALL ${source})
-  target_link_libraries(${name} PRIVATE hussar_kernels hussar_engine)
+  target_link_libraries(${name} PRIVATE hussar_kernels hussar_engine hussar_bench)
 endforeach()
