@@ -110,6 +110,7 @@ struct FlagTable::Impl {
     Presence presence;
     std::function<Result<void>(const std::string&)> store;
     CLI::Option* option;
+    bool several = false;
   };
   struct Positionals {
     std::string metavar, help;
@@ -122,8 +123,8 @@ struct FlagTable::Impl {
     CLI::Option* option =
         metavar.empty() ? app.add_flag(std::string(name)) : app.add_option(std::string(name));
     option->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);  // given twice: our own error says so
-    flags.push_back(
-        {std::string(name), std::string(metavar), std::string(help), presence, std::move(store), option});
+    flags.push_back({std::string(name), std::string(metavar), std::string(help), presence, std::move(store),
+                     option, false});
   }
 
   std::string see_help() const { return "'hussar " + command + " --help' lists the flags"; }
@@ -160,6 +161,16 @@ void FlagTable::add_string(std::string_view name, std::string* value, std::strin
                *value = text;
                return {};
              });
+}
+
+void FlagTable::add_strings(std::string_view name, std::vector<std::string>* values, std::string_view metavar,
+                            std::string_view help) {
+  impl_->add(name, metavar, std::string(help) + " [may be repeated]", kOptional,
+             [values](const std::string& text) -> Result<void> {
+               values->push_back(text);
+               return {};
+             });
+  impl_->flags.back().several = true;
 }
 
 void FlagTable::add_int(std::string_view name, int64_t* value, int64_t min, int64_t max,
@@ -244,9 +255,9 @@ Result<void> FlagTable::Impl::check_values_present(const std::vector<std::string
 
 Result<void> FlagTable::Impl::store_flag(const Flag& flag) const {
   const auto& results = flag.option->results();
-  if (results.size() > 1) return flag_error(flag.name, "is given more than once");
-  if (!results.empty()) return flag.store(results[0]);
-  if (flag.presence == kOptional) return {};
+  if (results.size() > 1 && !flag.several) return flag_error(flag.name, "is given more than once");
+  for (const std::string& result : results) RETURN_IF_ERROR(flag.store(result));
+  if (!results.empty() || flag.presence == kOptional) return {};
   return flag_error(flag.name, "is missing; " + see_help());
 }
 

@@ -29,6 +29,9 @@ class FlagTable {
 
   void add_string(std::string_view name, std::string* value, std::string_view metavar, std::string_view help,
                   Presence presence = kOptional);
+  // May be given several times; each adds a value.
+  void add_strings(std::string_view name, std::vector<std::string>* values, std::string_view metavar,
+                   std::string_view help);
   void add_int(std::string_view name, int64_t* value, int64_t min, int64_t max, std::string_view help);
   void add_double(std::string_view name, double* value, double min, double max, std::string_view help);
   // `--name` alone sets it; there is no `--no-name`.

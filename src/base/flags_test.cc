@@ -13,7 +13,7 @@ struct Options {
   double temperature = 0.7;
   bool verbose = false;
   std::vector<int64_t> batch = {1};
-  std::vector<std::string> words;
+  std::vector<std::string> words, headers;
 };
 
 struct Parsed {
@@ -32,6 +32,7 @@ void declare(FlagTable* flags, Options* o) {
   flags->add_switch("--verbose", &o->verbose,
                     "says more, in a text that is long enough to be broken into two lines");
   flags->add_choice("--isa", &o->isa, {"auto", "avx2"}, "instruction set");
+  flags->add_strings("--header", &o->headers, "NAME: VALUE", "header to send");
   flags->add_int_list("--batch", &o->batch, 1, 512, "sequences at once");
 }
 
@@ -53,6 +54,14 @@ std::string error_of(std::vector<std::string> args) {
   EXPECT_FALSE(parsed.ok);
   EXPECT_EQ(parsed.error.find('\n'), std::string::npos) << "one line: " << parsed.error;
   return parsed.error;
+}
+
+TEST(Flags, OneThatMayBeRepeatedKeepsAllItsValues) {
+  const Parsed parsed = parse({"--model", "m", "--header", "A: 1", "--port", "1", "--header=B: 2"});
+  ASSERT_TRUE(parsed.ok) << parsed.error;
+  EXPECT_EQ(parsed.options.headers, (std::vector<std::string>{"A: 1", "B: 2"}));
+  EXPECT_TRUE(parse({"--model", "m"}).options.headers.empty());
+  EXPECT_NE(error_of({"--header"}).find("--header"), std::string::npos);
 }
 
 TEST(Flags, DefaultsStayAndValuesAreTaken) {

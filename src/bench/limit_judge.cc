@@ -51,20 +51,27 @@ std::string_view verdict_name(Verdict verdict) {
   return "";
 }
 
-// Rounded up: against the server.
-int64_t SloJudge::Track::counted_over() const {
+void TermTally::add(const TermSample& sample) {
+  if (sample.values == 0) return;
+  ++samples;
+  values += sample.values;
+  over += sample.over;
+}
+
+int64_t TermTally::counted_over() const {
   if (values == 0) return 0;
   const double share = static_cast<double>(over) / static_cast<double>(values);
-  return static_cast<int64_t>(std::ceil(share * static_cast<double>(counted()) - 1e-9));
+  return static_cast<int64_t>(std::ceil(share * static_cast<double>(samples) - 1e-9));
+}
+
+bool TermTally::keeps(double over_fraction) const {
+  return values > 0 && static_cast<double>(over) <= over_fraction * static_cast<double>(values);
 }
 
 bool SloJudge::Track::later_half_keeps() const {
-  int64_t half_values = 0, half_over = 0;
-  for (size_t i = samples.size() / 2; i < samples.size(); ++i) {
-    half_values += samples[i].values;
-    half_over += samples[i].over;
-  }
-  return static_cast<double>(half_over) <= term.over_fraction * static_cast<double>(half_values);
+  TermTally half;
+  for (size_t i = samples.size() / 2; i < samples.size(); ++i) half.add(samples[i]);
+  return half.keeps(term.over_fraction);
 }
 
 SloJudge::SloJudge(const SloSpec& slo, const Options& options) : options_(options) {
@@ -90,33 +97,66 @@ void SloJudge::add(const RequestRecord& record) {
   }
 }
 
-SloJudge::Judged SloJudge::measure(const RequestRecord& record) const {
+bool counts_as_sample(const RequestRecord& record) {
+  return record.stage >= 0 && (record.outcome == Outcome::kOk || is_error(record.outcome));
+}
+
+TermSample measure_term(const RequestRecord& record, const SloTerm& term) {
   const bool ok = record.outcome == Outcome::kOk;
-  Judged judged;
-  judged.counts = record.stage >= 0 && (ok || is_error(record.outcome));
-  judged.scheduled_ns = record.scheduled_ns;
-  if (!judged.counts) return judged;
-  for (const Track& track : tracks_) {
-    Sample sample;
-    const auto count = [&](double ms) {
-      ++sample.values;
-      sample.over += ms > track.term.limit_ms;
-    };
-    if (track.term.metric == SloMetric::kError) {
-      sample = {1, ok ? 0 : 1};
-    } else if (ok && track.term.metric == SloMetric::kTtft) {
+  TermSample sample;
+  const auto count = [&](double ms) {
+    ++sample.values;
+    sample.over += ms > term.limit_ms;
+  };
+  if (term.metric == SloMetric::kError) return {1, ok ? 0 : 1};
+  if (!ok) return sample;
+  switch (term.metric) {
+    case SloMetric::kTtft:
       count(milliseconds(record.scheduled_ns, record.first_token_ns));
-    } else if (ok && track.term.metric == SloMetric::kE2e) {
+      break;
+    case SloMetric::kE2e:
       count(milliseconds(record.scheduled_ns, record.last_token_ns));
-    } else if (ok && track.term.metric == SloMetric::kTpot && record.output_tokens > 1) {
-      count(milliseconds(record.first_token_ns, record.last_token_ns) / (record.output_tokens - 1));
-    } else if (ok && track.term.metric == SloMetric::kItl) {
+      break;
+    case SloMetric::kTpot:
+      if (record.output_tokens > 1) {
+        count(milliseconds(record.first_token_ns, record.last_token_ns) / (record.output_tokens - 1));
+      }
+      break;
+    case SloMetric::kItl:
       for (size_t i = 1; i < record.chunks.size(); ++i) {
         count(milliseconds(record.chunks[i - 1].at_ns, record.chunks[i].at_ns));
       }
-    }
-    judged.samples.push_back(sample);
+      break;
+    case SloMetric::kError:
+      break;
   }
+  return sample;
+}
+
+std::vector<TermState> judge_records(std::span<const RequestRecord> records, const SloSpec& slo,
+                                     double confidence) {
+  std::vector<TermState> states;
+  const double alpha = 1 - confidence;
+  for (const SloTerm& term : slo.terms) {
+    TermTally tally;
+    for (const RequestRecord& record : records) {
+      if (counts_as_sample(record)) tally.add(measure_term(record, term));
+    }
+    TermState state{term, tally.samples, tally.counted_over(), -1, Verdict::kUndecided};
+    state.over_max = over_max(state.samples, term.over_fraction, alpha);
+    if (shows_missed(state.over, state.samples, term.over_fraction, alpha)) state.verdict = Verdict::kMissed;
+    if (state.over <= state.over_max) state.verdict = Verdict::kMet;
+    states.push_back(state);
+  }
+  return states;
+}
+
+SloJudge::Judged SloJudge::measure(const RequestRecord& record) const {
+  Judged judged;
+  judged.counts = counts_as_sample(record);
+  judged.scheduled_ns = record.scheduled_ns;
+  if (!judged.counts) return judged;
+  for (const Track& track : tracks_) judged.samples.push_back(measure_term(record, track.term));
   return judged;
 }
 
@@ -127,12 +167,9 @@ void SloJudge::judge(const Judged& judged) {
   bool all_met = true;
   for (size_t i = 0; i < tracks_.size(); ++i) {
     Track& track = tracks_[i];
-    const Sample& sample = judged.samples[i];
-    if (sample.values > 0) {
-      track.samples.push_back(sample);
-      track.values += sample.values;
-      track.over += sample.over;
-    }
+    const TermSample& sample = judged.samples[i];
+    if (sample.values > 0) track.samples.push_back(sample);
+    track.tally.add(sample);
     look(&track);
     all_met = all_met && track.verdict == Verdict::kMet;
     if (track.verdict == Verdict::kMissed) verdict_ = Verdict::kMissed;
@@ -142,9 +179,9 @@ void SloJudge::judge(const Judged& judged) {
 
 void SloJudge::look(Track* track) {
   if (track->verdict == Verdict::kMissed) return;
-  const int64_t samples = track->counted();
+  const int64_t samples = track->tally.samples;
   if (samples >= track->next_missed_look) {
-    if (shows_missed(track->counted_over(), samples, track->term.over_fraction, track->missed_alpha)) {
+    if (shows_missed(track->tally.counted_over(), samples, track->term.over_fraction, track->missed_alpha)) {
       track->verdict = Verdict::kMissed;
       return;
     }
@@ -154,7 +191,7 @@ void SloJudge::look(Track* track) {
   if (track->verdict == Verdict::kMet || samples < track->next_met_look) return;
   if (static_cast<double>(last_ns_ - first_ns_) < options_.seconds_min * kNsPerSecond) return;
   track->over_max = over_max(samples, track->term.over_fraction, track->met_alpha);
-  if (track->counted_over() <= track->over_max) {
+  if (track->tally.counted_over() <= track->over_max) {
     track->verdict = Verdict::kMet;
     return;
   }
@@ -164,15 +201,15 @@ void SloJudge::look(Track* track) {
 
 bool SloJudge::keeps() const {
   return std::all_of(tracks_.begin(), tracks_.end(), [](const Track& track) {
-    const auto allowed = track.term.over_fraction * static_cast<double>(track.values);
-    return track.values > 0 && static_cast<double>(track.over) <= allowed && track.later_half_keeps();
+    return track.tally.keeps(track.term.over_fraction) && track.later_half_keeps();
   });
 }
 
 std::vector<TermState> SloJudge::terms() const {
   std::vector<TermState> states;
   for (const Track& track : tracks_) {
-    states.push_back({track.term, track.counted(), track.counted_over(), track.over_max, track.verdict});
+    states.push_back(
+        {track.term, track.tally.samples, track.tally.counted_over(), track.over_max, track.verdict});
   }
   return states;
 }
@@ -182,15 +219,15 @@ std::string SloJudge::reason() const {
   std::string text;
   for (const Track& track : tracks_) {
     const std::string counts =
-        std::to_string(track.counted_over()) + " of " + std::to_string(track.counted()) + " above";
+        std::to_string(track.tally.counted_over()) + " of " + std::to_string(track.tally.samples) + " above";
     std::string part;
-    if (track.counted() == 0) {
+    if (track.tally.samples == 0) {
       part = "no sample";
     } else if (track.verdict == Verdict::kMissed) {
       part = counts;
     } else if (verdict_ == Verdict::kUndecided && track.verdict == Verdict::kUndecided) {
       const int64_t wanted = track.next_met_look;
-      part = counts + (track.counted() < wanted ? ", the next look is at " + std::to_string(wanted) : "");
+      part = counts + (track.tally.samples < wanted ? ", the next look is at " + std::to_string(wanted) : "");
     } else if (verdict_ == Verdict::kUndecided && !track.later_half_keeps()) {
       part = counts + ", but more in the later half than allowed";
     }

@@ -23,6 +23,7 @@
 
 #include <cstdint>
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -44,8 +45,29 @@ std::string_view verdict_name(Verdict verdict);  // "met", "missed", "undecided"
 struct TermState {
   SloTerm term;
   int64_t samples = 0, over = 0;
-  int64_t over_max = -1;  // at the last look that could show that it is met
+  int64_t over_max =
+      -1;  // how many might be above; of a judge, at the last look that could show that it is met
   Verdict verdict = Verdict::kUndecided;
+};
+
+// One look at all records of a run that has ended, warm-up left out.
+std::vector<TermState> judge_records(std::span<const RequestRecord> records, const SloSpec& slo,
+                                     double confidence);
+
+// What one request says of one term: of so many values so many are above its limit.
+struct TermSample {
+  int32_t values = 0, over = 0;
+};
+bool counts_as_sample(const RequestRecord& record);  // a success or an error, after the warm-up
+TermSample measure_term(const RequestRecord& record, const SloTerm& term);
+
+// Samples added up.
+struct TermTally {
+  int64_t samples = 0, values = 0, over = 0;
+  void add(const TermSample& sample);
+  // Of the samples so many count as above: as the share of the values, rounded up, against the server.
+  int64_t counted_over() const;
+  bool keeps(double over_fraction) const;  // as it stands, shown or not
 };
 
 class SloJudge {
@@ -68,28 +90,22 @@ class SloJudge {
   std::string reason() const;
 
  private:
-  struct Sample {  // one request: of how many values how many were above
-    int32_t values = 0, over = 0;
-  };
   struct Track {
     SloTerm term;
-    std::vector<Sample> samples;
-    int64_t values = 0, over = 0;
+    std::vector<TermSample> samples;  // those with values
+    TermTally tally;
     int64_t next_met_look = 0, next_missed_look = 0;  // in samples
     double met_alpha = 0, missed_alpha = 0;
     int64_t over_max = -1;
     Verdict verdict = Verdict::kUndecided;
 
-    int64_t counted() const { return static_cast<int64_t>(samples.size()); }
-    int64_t counted_over() const;
     bool later_half_keeps() const;
   };
 
-  // What one request says: of each term a sample.
   struct Judged {
     bool counts = false;  // a success or an error, after the warm-up
     int64_t scheduled_ns = -1;
-    std::vector<Sample> samples;
+    std::vector<TermSample> samples;  // of each term
   };
   Judged measure(const RequestRecord& record) const;
   void judge(const Judged& judged);

@@ -248,6 +248,24 @@ TEST(LimitJudgeTest, ClearCasesAreDecided) {
   }
 }
 
+TEST(LimitJudgeTest, ARunThatHasEndedIsJudgedByOneLook) {
+  std::vector<RequestRecord> records;
+  for (int64_t i = 0; i < 299; ++i) records.push_back(answer(i, 5));
+  const SloSpec slo = slo_of("ttft_p99=100ms,error=50%,tpot_p50=1us");
+  auto states = judge_records(records, slo, 0.95);
+  ASSERT_EQ(states.size(), 3u);
+  EXPECT_EQ(states[0].verdict, Verdict::kMet);
+  EXPECT_EQ(states[0].samples, 299);
+  EXPECT_EQ(states[0].over_max, 0);
+  EXPECT_EQ(states[1].verdict, Verdict::kMet);
+  EXPECT_EQ(states[2].verdict, Verdict::kMissed);
+  EXPECT_EQ(states[2].over, 299);
+  records.pop_back();
+  states = judge_records(records, slo, 0.95);
+  EXPECT_EQ(states[0].verdict, Verdict::kUndecided);
+  EXPECT_EQ(judge_records({}, slo, 0.95)[0].verdict, Verdict::kUndecided);
+}
+
 TEST(LimitJudgeTest, SeveralTermsMustAllBeMet) {
   SloJudge judge(slo_of("ttft_p50=100ms,e2e_p99=1s"), {});
   const int64_t took = run(&judge, 1000, [](int64_t i) { return answer(i, 5); });

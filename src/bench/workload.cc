@@ -108,6 +108,7 @@ PlannedRequest Workload::plan(const Held& held, uint64_t index) const {
   PlannedRequest request;
   request.wire = held.wire;
   request.prompt_tokens_planned = held.prompt_tokens;
+  request.output_tokens_max = held.output_tokens_max;
   request.streamed = options_.spec.stream;
   if (options_.cancel_share > 0 && Random(seed_of(options_.seed, index)).uniform() < options_.cancel_share) {
     request.cancel_after_ns = options_.cancel_after_ms * kNsPerMs;
@@ -131,8 +132,9 @@ PlannedRequest Workload::take() {
 Workload::Held Workload::hold(const RequestSpec& spec, const MadePrompt* prompt) const {
   Held held;
   held.wire = target_.wire(options_.api, spec);
+  held.output_tokens_max = spec.output_tokens_max;
   if (prompt == nullptr) return held;
-  held.prompt_tokens = prompt->tokens;
+  held.prompt_tokens = known_tokens(*prompt);
   if (prompt->head_bytes == 0) return held;
   // The words of a head stand in JSON as they are.
   const size_t at = held.wire->find(prompt->text.substr(prompt->head_at, prompt->head_bytes));
@@ -140,6 +142,12 @@ Workload::Held Workload::hold(const RequestSpec& spec, const MadePrompt* prompt)
   held.head_at = at;
   held.head_bytes = prompt->head_bytes;
   return held;
+}
+
+// What the server would count: not known where a chat template stands around it.
+int32_t Workload::known_tokens(const MadePrompt& prompt) const {
+  const bool exact = maker_->accuracy() == PromptMaker::Accuracy::kExact;
+  return exact && options_.api != Api::kChat ? prompt.tokens : -1;
 }
 
 JsonObject Workload::description() const {

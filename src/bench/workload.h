@@ -66,7 +66,8 @@ class Workload {
   struct Held {
     std::shared_ptr<const std::string> wire;
     size_t head_at = 0, head_bytes = 0;  // 0 bytes: it has none to be overwritten
-    int32_t prompt_tokens = -1;
+    int32_t prompt_tokens = -1;          // -1: the server's own count is not known
+    int32_t output_tokens_max = -1;
     int64_t at_ns = -1;  // traces
   };
   class ClosedSource;
@@ -85,6 +86,7 @@ class Workload {
                         RequestSpec* spec) const;
   int32_t fitted_output(int32_t input_tokens, int32_t wanted);
   Held hold(const RequestSpec& spec, const MadePrompt* prompt) const;
+  int32_t known_tokens(const MadePrompt& prompt) const;
   void calibrate();
   PlannedRequest take();
   PlannedRequest plan(const Held& held, uint64_t index) const;

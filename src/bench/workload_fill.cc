@@ -256,7 +256,7 @@ Result<Workload::Held> Workload::hold_trace_row(TraceRow row, int32_t drawn_outp
         maker_->make_from_blocks(row.hash_ids, kHashBlockTokens, input_tokens, held_.size());
     spec.prompt = prompt.text;
     held = hold(spec, nullptr);
-    held.prompt_tokens = prompt.tokens;
+    held.prompt_tokens = known_tokens(prompt);
   }
   held.at_ns = row.at_ns;
   return held;

@@ -22,6 +22,7 @@ constexpr Command kCommands[] = {
     {"rm", "remove a pulled model", hussar::run_rm},
     {"serve", "serve a model over an OpenAI-compatible API", hussar::run_serve},
     {"chat", "talk to a model in the terminal", hussar::run_chat},
+    {"bench", "press any server and report how it bears that", hussar::run_bench},
     {"perf", "measure the engine's speed on this machine", hussar::run_perf},
     {"mock", "serve a mock with known truth, to test clients with", hussar::run_mock},
     {"tokenize", "show a text's token ids and pieces", hussar::run_tokenize},
