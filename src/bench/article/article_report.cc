@@ -27,21 +27,6 @@ MeasuredRow row_of(const Cell& cell, const CellResult* result, const ArticleOpti
   return row;
 }
 
-// One self-proof of all cells: the worst of what is a share, everything of what is counted.
-void add_proof(const SelfProof& proof, SelfProof* all) {
-  all->lateness_ns.insert(all->lateness_ns.end(), proof.lateness_ns.begin(), proof.lateness_ns.end());
-  all->cpu_share = std::max(all->cpu_share, proof.cpu_share);
-  auto& counts = all->loop.timer_delay_counts;
-  counts.resize(std::max(counts.size(), proof.loop.timer_delay_counts.size()));
-  for (size_t i = 0; i < proof.loop.timer_delay_counts.size(); ++i)
-    counts[i] += proof.loop.timer_delay_counts[i];
-  all->loop.timer_delay_max_ns = std::max(all->loop.timer_delay_max_ns, proof.loop.timer_delay_max_ns);
-  all->loop.thread_cpu_ns += proof.loop.thread_cpu_ns;
-  all->loop.run_ns += proof.loop.run_ns;
-  if (proof.client_limited && !all->client_limited) all->reason = proof.reason;
-  all->client_limited = all->client_limited || proof.client_limited;
-}
-
 // A cell of this kind that has figures, the last of them: the hardest.
 const CellResult* last_with_figures(const ArticleRun& run, std::string_view prefix) {
   const CellResult* found = nullptr;

@@ -323,4 +323,18 @@ int64_t count_ok(const std::vector<RequestRecord>& records) {
   });
 }
 
+void add_proof(const SelfProof& proof, SelfProof* all) {
+  all->lateness_ns.insert(all->lateness_ns.end(), proof.lateness_ns.begin(), proof.lateness_ns.end());
+  all->cpu_share = std::max(all->cpu_share, proof.cpu_share);
+  auto& counts = all->loop.timer_delay_counts;
+  counts.resize(std::max(counts.size(), proof.loop.timer_delay_counts.size()));
+  for (size_t i = 0; i < proof.loop.timer_delay_counts.size(); ++i)
+    counts[i] += proof.loop.timer_delay_counts[i];
+  all->loop.timer_delay_max_ns = std::max(all->loop.timer_delay_max_ns, proof.loop.timer_delay_max_ns);
+  all->loop.thread_cpu_ns += proof.loop.thread_cpu_ns;
+  all->loop.run_ns += proof.loop.run_ns;
+  if (proof.client_limited && !all->client_limited) all->reason = proof.reason;
+  all->client_limited = all->client_limited || proof.client_limited;
+}
+
 }  // namespace hussar

@@ -36,6 +36,10 @@ Result<CellResult> read_cell_result(const Json& json);
 // of hussar, vLLM, SGLang and llama-server.
 bool says_does_not_fit(const RequestRecord& record);
 
+// One self-proof of several runs: the worst of what is a share, everything of what is counted.
+void add_proof(const SelfProof& proof, SelfProof* all);
+
+// Successes, warm-up left out.
 int64_t count_ok(const std::vector<RequestRecord>& records);
 
 }  // namespace hussar
