@@ -2,7 +2,7 @@
 #include <string>
 #include <vector>
 
-#include "bench/article/load_run.h"
+#include "bench/article/cell_load.h"
 
 namespace hussar {
 namespace {
@@ -31,7 +31,8 @@ Answers summarize_answers(const std::vector<RequestRecord>& good) {
   const RequestRecord& one = good.front();
   Answers answers;
   answers.ttft_s = seconds(one.first_token_ns - one.sent_ns);
-  answers.tokens_per_s = std::max(0.01, (tokens_of(one) - 1) / seconds(one.last_token_ns - one.first_token_ns));
+  answers.tokens_per_s =
+      std::max(0.01, (tokens_of(one) - 1) / seconds(one.last_token_ns - one.first_token_ns));
   int64_t begin = one.sent_ns, end = one.end_ns;
   double tokens = 0;
   for (const RequestRecord& record : good) {
@@ -68,7 +69,8 @@ Result<Answers> ask(const ArticleBench& bench, int32_t users, int32_t prompt_tok
   }
   if (!good.empty()) return summarize_answers(good);
   const RequestRecord* first = result.records.empty() ? nullptr : &result.records.front();
-  const std::string what = first ? std::string(outcome_name(first->outcome)) + ": " + first->detail : "nothing came";
+  const std::string what =
+      first ? std::string(outcome_name(first->outcome)) + ": " + first->detail : "nothing came";
   return Error{ErrorCode::kIo, "the server answers no request: " + what, ""};
 }
 
@@ -86,7 +88,8 @@ Result<Speed> measure_speed(const ArticleBench& bench) {
   ASSIGN_OR_RETURN(const Answers many, ask(bench, kUsers, kShortPromptTokens, kNumber + 3));
   Speed speed;
   speed.overhead_s = brief.ttft_s;
-  speed.prompt_tokens_per_s = (prompt_tokens - kShortPromptTokens) / std::max(1e-3, prompt.ttft_s - brief.ttft_s);
+  speed.prompt_tokens_per_s =
+      (prompt_tokens - kShortPromptTokens) / std::max(1e-3, prompt.ttft_s - brief.ttft_s);
   speed.tokens_per_s = prompt.tokens_per_s;
   speed.tokens_per_s_at_8 = many.tokens_per_s_of_all;
   return speed;
@@ -107,7 +110,8 @@ TokenCounter token_counter(Target& target, Api api) {
     const Json* tokens = usage ? usage->find("prompt_tokens") : nullptr;
     const int64_t* count = tokens ? tokens->as_int() : nullptr;
     if (!count || *count < 0 || *count > INT32_MAX) {
-      return Error{ErrorCode::kUnsupported, "the server neither counts tokens nor says how many a prompt has", ""};
+      return Error{ErrorCode::kUnsupported, "the server neither counts tokens nor says how many a prompt has",
+                   ""};
     }
     return static_cast<int32_t>(*count);
   };

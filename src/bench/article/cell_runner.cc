@@ -4,12 +4,12 @@
 #include <string>
 #include <utility>
 
+#include "bench/article/cell_load.h"
 #include "bench/article/cell_status.h"
 #include "bench/article/connections.h"
 #include "bench/article/conversation_run.h"
 #include "bench/article/figures.h"
 #include "bench/article/json_tasks.h"
-#include "bench/article/load_run.h"
 #include "bench/article/sources.h"
 
 namespace hussar {
@@ -71,7 +71,8 @@ CellResult run_latency(const ArticleBench& bench, const Cell& cell, uint64_t num
   for (int64_t i = 0; i < cell.repetitions + shape.warmup_requests; ++i) {
     std::string prompt = same;
     if (prompt.empty()) {
-      prompt = bench.prompts->make(cell.input_tokens, number * kPromptsOfACell + static_cast<uint64_t>(i)).text;
+      prompt =
+          bench.prompts->make(cell.input_tokens, number * kPromptsOfACell + static_cast<uint64_t>(i)).text;
     }
     RequestSpec spec = article_spec(std::move(prompt), cell.output_tokens);
     spec.force_length = true;
@@ -88,7 +89,8 @@ int32_t long_tokens(const ArticleBench& bench, int32_t wanted) {
   const int32_t context = bench.target->context_tokens();
   if (context < 0) return wanted;
   const auto counted = bench.target->count_tokens(article_long_prompt());
-  const int32_t prompt = (counted.ok() ? *counted : static_cast<int32_t>(article_long_prompt().size())) + kTemplateTokens;
+  const int32_t prompt =
+      (counted.ok() ? *counted : static_cast<int32_t>(article_long_prompt().size())) + kTemplateTokens;
   return std::max(kLongTokensMin, std::min(wanted, context - prompt));
 }
 
@@ -128,13 +130,17 @@ CellResult run_long_output(const ArticleBench& bench, const Cell& planned_cell, 
   result.workload.emplace_back("repetition_penalty", penalty ? Json(1.1) : Json(nullptr));
   set_status(cell, {cell.repetitions, kArticleLongTokensAsked, time.share_s, interrupted}, &result);
   if (!penalty) {
-    const Text without = {"the server refuses repetition_penalty: sent without", "服务器拒绝 repetition_penalty：未发送该参数"};
-    result.note = result.note.en.empty() ? without : Text{result.note.en + "; " + without.en, result.note.zh + "；" + without.zh};
+    const Text without = {"the server refuses repetition_penalty: sent without",
+                          "服务器拒绝 repetition_penalty：未发送该参数"};
+    result.note = result.note.en.empty()
+                      ? without
+                      : Text{result.note.en + "; " + without.en, result.note.zh + "；" + without.zh};
   }
   return result;
 }
 
-CellResult run_concurrency(const ArticleBench& bench, const Cell& cell, uint64_t number, const CellTime& time) {
+CellResult run_concurrency(const ArticleBench& bench, const Cell& cell, uint64_t number,
+                           const CellTime& time) {
   CellResult result;
   result.workload = workload_of(bench, cell, true);
   result.workload.emplace_back("users", cell.users);
@@ -196,7 +202,8 @@ CellResult run_structured(const ArticleBench& bench, const Cell& cell, const Cel
   std::vector<PlannedRequest> requests;
   for (int32_t i = 0; i < cell.repetitions; ++i) {
     for (const std::string& id : cell.tasks) {
-      requests.push_back(json_request(bench, cell, *find_json_task(id), static_cast<int64_t>(bench.options.seed) + i));
+      requests.push_back(
+          json_request(bench, cell, *find_json_task(id), static_cast<int64_t>(bench.options.seed) + i));
     }
   }
   const auto wanted = static_cast<int64_t>(requests.size());
@@ -243,15 +250,19 @@ CellResult run_multi_turn(const ArticleBench& bench, const Cell& cell, const Cel
   shape.stages = {{cell.users, time.share_s}};
   const bool interrupted = run_and_keep(bench, source, shape, time, KeepText::kYes, 0, &result);
   const auto& records = result.records;
-  const bool no_chat = !records.empty() && std::all_of(records.begin(), records.end(), [](const RequestRecord& record) {
-    return record.http_status == 404 || record.http_status == 405;
-  });
+  const bool no_chat =
+      !records.empty() && std::all_of(records.begin(), records.end(), [](const RequestRecord& record) {
+        return record.http_status == 404 || record.http_status == 405;
+      });
   if (no_chat) {
     result.status = "unsupported";
-    result.note = {"the server has no chat route: " + records.front().detail, "服务器没有 chat 接口：" + records.front().detail};
+    result.note = {"the server has no chat route: " + records.front().detail,
+                   "服务器没有 chat 接口：" + records.front().detail};
   }
   const auto overflow = std::find_if(records.begin(), records.end(), says_does_not_fit);
-  set_status(cell, {time.share_s > 0 || interrupted ? int64_t{cell.users} * kConversationTurns : -1, 0, time.share_s, interrupted},
+  set_status(cell,
+             {time.share_s > 0 || interrupted ? int64_t{cell.users} * kConversationTurns : -1, 0,
+              time.share_s, interrupted},
              &result);
   if (overflow != records.end() && result.status == "measured") {
     result.status = "cut";

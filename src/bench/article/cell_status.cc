@@ -21,7 +21,9 @@ Text what_is_missing(const Cell& cell, const CellTarget& wanted, int64_t ok, boo
   }
   if (cell.output_tokens < wanted.output_tokens) {
     const std::string asked = std::to_string(cell.output_tokens), full = std::to_string(wanted.output_tokens);
-    add_part({asked + " instead of " + full + " new tokens", "新 token " + asked + " 个，而非 " + full + " 个"}, &note);
+    add_part(
+        {asked + " instead of " + full + " new tokens", "新 token " + asked + " 个，而非 " + full + " 个"},
+        &note);
   }
   // A closed loop that ends with its box leaves answers behind in any case; without a count of requests the
   // time itself is what was cut.

@@ -9,9 +9,9 @@
 namespace hussar {
 
 struct CellTarget {
-  int64_t requests = -1;        // that should succeed; -1: as many as there is time for
-  int32_t output_tokens = 0;    // that the full test asks for
-  double box_s = 0;             // the time that the cell had; 0: as long as it takes
+  int64_t requests = -1;      // that should succeed; -1: as many as there is time for
+  int32_t output_tokens = 0;  // that the full test asks for
+  double box_s = 0;           // the time that the cell had; 0: as long as it takes
   bool interrupted = false;
 };
 

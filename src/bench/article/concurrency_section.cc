@@ -6,6 +6,7 @@
 #include "bench/article/figures.h"
 #include "bench/article/section_parts.h"
 #include "bench/format.h"
+#include "bench/trouble.h"
 
 namespace hussar {
 namespace {
@@ -254,6 +255,30 @@ std::vector<Text> maximum_connections(const ArticleRun& run) {
   return sentences;
 }
 
+// The first row in which requests began to fail or to be pushed out of memory: the article's "out of memory"
+// point, with what was seen of the server then.
+std::vector<Text> trouble_point(const ArticleRun& run) {
+  for (const Variant& variant : variants()) {
+    for (const ArticleConcurrency& row : article_concurrency()) {
+      const CellResult* cell = run.find(cell_id(variant, row.users));
+      if (cell == nullptr) continue;
+      const Trouble trouble = find_trouble(cell->records, cell->server_samples, 0);
+      if (trouble.sign == Trouble::Sign::kNone) continue;
+      const std::string users = std::to_string(row.users);
+      return {joined({"Trouble begins at " + users + " users (" + variant.title.en + ")",
+                      users + " 个用户时开始出问题（" + variant.title.zh + "）"},
+                     trouble.sentence, ": ", "：")};
+    }
+  }
+  const bool any = std::any_of(run.plan.begin(), run.plan.end(), [&](const Cell& cell) {
+    return cell.kind == CellKind::kConcurrency && has_figures(run.find(cell.id));
+  });
+  if (!any) return {};
+  return {
+      {"No request failed, and none was pushed out of memory, with any number of users that was measured.",
+       "在测过的所有用户数下，没有请求失败，也没有请求被挤出内存。"}};
+}
+
 }  // namespace
 
 Section concurrency_section(const ArticleRun& run) {
@@ -270,6 +295,7 @@ Section concurrency_section(const ArticleRun& run) {
        "每个用户收到上一个回答（也许再思考片刻）之后才发下一个请求；与文章相同，最多 512 个新 token。QPS "
        "统计稳定时段内结束的回答；若平均每个用户不足一个，则统计整个过程。括号内为均值的 95 % "
        "区间，或中位数的最小与最大值。"}};
+  for (const Text& sentence : trouble_point(run)) section.paragraphs.push_back(sentence);
   for (const Text& sentence : maximum_connections(run)) section.paragraphs.push_back(sentence);
   for (const Variant& variant : variants()) section.tables.push_back(users_table(run, variant));
   section.tables.push_back(connection_table(run));

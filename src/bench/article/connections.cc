@@ -7,9 +7,9 @@
 #include <string>
 #include <utility>
 
+#include "bench/article/cell_load.h"
 #include "bench/article/cell_status.h"
 #include "bench/article/figures.h"
-#include "bench/article/load_run.h"
 
 namespace hussar {
 namespace {
@@ -95,10 +95,12 @@ CellResult run_connections(const ArticleBench& bench, const Cell& cell, const Ce
   JsonArray steps;
   size_t standing = 0;
   bool over = false, goes_on = true;
-  for (int32_t wanted = std::min(kFirstConnections, most); goes_on && !over; wanted = std::min(2 * wanted, most)) {
+  for (int32_t wanted = std::min(kFirstConnections, most); goes_on && !over;
+       wanted = std::min(2 * wanted, most)) {
     standing += open_more(**client, static_cast<size_t>(wanted) - standing);
     const bool answered = is_answered(*bench.target, *wire);
-    steps.emplace_back(JsonObject{{"wanted", wanted}, {"standing", static_cast<int64_t>(standing)}, {"answered", answered}});
+    steps.emplace_back(
+        JsonObject{{"wanted", wanted}, {"standing", static_cast<int64_t>(standing)}, {"answered", answered}});
     goes_on = answered && standing == static_cast<size_t>(wanted) && wanted < most && !*bench.stop;
     over = is_over(time, began);
   }
@@ -121,10 +123,12 @@ CellResult run_bursts(const ArticleBench& bench, const Cell& cell, const CellTim
   const int32_t most = std::min(cell.users, connections_possible());
   bool interrupted = false, over = false, goes_on = true;
   int32_t step = 0;
-  for (int32_t size = std::min(kFirstBurst, most); goes_on && !over; size = std::min(2 * size, most), ++step) {
+  for (int32_t size = std::min(kFirstBurst, most); goes_on && !over;
+       size = std::min(2 * size, most), ++step) {
     CellTime left = time;
     if (time.share_s > 0) {
-      left.share_s = std::max(0.1, time.share_s - std::chrono::duration<double>(Clock::now() - began).count());
+      left.share_s =
+          std::max(0.1, time.share_s - std::chrono::duration<double>(Clock::now() - began).count());
     }
     LoadShape shape;
     shape.stages = {{size, left.share_s}};
@@ -132,8 +136,9 @@ CellResult run_bursts(const ArticleBench& bench, const Cell& cell, const CellTim
     const size_t before = result.records.size();
     interrupted = run_and_keep(bench, source, shape, left, KeepText::kNo, step, &result);
     const auto begin = result.records.begin() + static_cast<ptrdiff_t>(before);
-    const bool all_ok = std::all_of(begin, result.records.end(),
-                                    [](const RequestRecord& record) { return record.outcome == Outcome::kOk; });
+    const bool all_ok = std::all_of(begin, result.records.end(), [](const RequestRecord& record) {
+      return record.outcome == Outcome::kOk;
+    });
     goes_on = all_ok && size < most && !interrupted;
     over = is_over(time, began);
   }

@@ -7,8 +7,8 @@
 
 namespace hussar {
 
-// Opens idle connections, and asks for something short beside them after each step. extra: {"steps": [{"wanted",
-// "standing", "answered"}]}.
+// Opens idle connections, and asks for something short beside them after each step. extra: {"steps":
+// [{"wanted", "standing", "answered"}]}.
 CellResult run_connections(const ArticleBench& bench, const Cell& cell, const CellTime& time);
 
 // Short requests all at once. The records of step i have stage i.

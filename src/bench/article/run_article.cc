@@ -7,7 +7,8 @@ namespace hussar {
 namespace {
 
 bool is_done(const std::vector<CellResult>& cells, const Cell& cell) {
-  return std::any_of(cells.begin(), cells.end(), [&](const CellResult& result) { return result.id == cell.id; });
+  return std::any_of(cells.begin(), cells.end(),
+                     [&](const CellResult& result) { return result.id == cell.id; });
 }
 
 // How much longer than estimated the cells of this run have taken: the rest will, too, within reason.
@@ -80,8 +81,10 @@ Result<bool> run_plan(const ArticleBench& bench, const std::vector<Cell>& plan, 
       if (other.dimension == cell.dimension && !is_done(*cells, other)) rest.push_back(other);
     }
     for (const CellResult& result : *cells) {
-      const auto of = std::find_if(plan.begin(), plan.end(), [&](const Cell& one) { return one.id == result.id; });
-      any_success = any_success || (of != plan.end() && of->dimension == cell.dimension && count_ok(result.records) > 0);
+      const auto of =
+          std::find_if(plan.begin(), plan.end(), [&](const Cell& one) { return one.id == result.id; });
+      any_success = any_success ||
+                    (of != plan.end() && of->dimension == cell.dimension && count_ok(result.records) > 0);
     }
     const double left_s = pace.factor() * estimated_rest_s(plan, *cells, bench.options, bench.speed);
     if (hooks.on_cell) hooks.on_cell({&cell, i + 1, plan.size(), left_s});

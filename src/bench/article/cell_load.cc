@@ -1,4 +1,4 @@
-#include "bench/article/load_run.h"
+#include "bench/article/cell_load.h"
 
 #include <utility>
 
@@ -6,7 +6,8 @@ namespace hussar {
 namespace {
 
 // Generous: a slow server is to be measured, not to be scored as broken.
-constexpr LoadTimeouts kTimeouts{.connect_ms = 10'000, .first_token_ms = 1'800'000, .stall_ms = 300'000, .total_ms = 7'200'000};
+constexpr LoadTimeouts kTimeouts{
+    .connect_ms = 10'000, .first_token_ms = 1'800'000, .stall_ms = 300'000, .total_ms = 7'200'000};
 constexpr double kCutOffS = 0.05;  // --quick: for answers that end just now
 
 }  // namespace
@@ -32,8 +33,8 @@ bool run_and_keep(const ArticleBench& bench, RequestSource& source, LoadShape sh
   const int64_t offset = result->window.end_ns;
   for (RequestRecord& record : log.records) {
     if (record.stage >= 0) record.stage += stage;
-    for (int64_t* at : {&record.scheduled_ns, &record.sent_ns, &record.connected_ns, &record.written_ns, &record.head_ns,
-                        &record.first_token_ns, &record.last_token_ns, &record.end_ns}) {
+    for (int64_t* at : {&record.scheduled_ns, &record.sent_ns, &record.connected_ns, &record.written_ns,
+                        &record.head_ns, &record.first_token_ns, &record.last_token_ns, &record.end_ns}) {
       if (*at >= 0) *at += offset;
     }
     for (TextChunk& chunk : record.chunks) chunk.at_ns += offset;
