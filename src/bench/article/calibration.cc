@@ -12,7 +12,6 @@ constexpr int32_t kShortPromptTokens = 32;
 constexpr int32_t kOutputTokens = 24;
 constexpr int32_t kUsers = 8;
 constexpr CellTime kNoLimit{};
-constexpr int64_t kCountTimeoutMs = 60'000;
 
 // New tokens of an answer; where nobody says, its chunks, which is good enough for an estimate.
 double tokens_of(const RequestRecord& record) {
@@ -54,7 +53,7 @@ Result<Answers> ask(const ArticleBench& bench, int32_t users, int32_t prompt_tok
     spec.force_length = true;
     spec.temperature = 0.7;
     spec.top_p = 0.9;
-    requests.push_back(planned(*bench.target, api_of(bench.options), spec, ""));
+    requests.push_back(planned(*bench.target, bench.options.api, spec, ""));
   }
   ListSource source(std::move(requests));
   LoadShape shape;
@@ -93,28 +92,6 @@ Result<Speed> measure_speed(const ArticleBench& bench) {
   speed.tokens_per_s = prompt.tokens_per_s;
   speed.tokens_per_s_at_8 = many.tokens_per_s_of_all;
   return speed;
-}
-
-TokenCounter token_counter(Target& target, Api api) {
-  return [&target, api](std::string_view text) -> Result<int32_t> {
-    if (target.can_tokenize()) return target.count_tokens(text);
-    RequestSpec spec;
-    spec.prompt = std::string(text);
-    spec.output_tokens_max = 1;
-    spec.stream = false;
-    const char* path = api == Api::kChat ? "/v1/chat/completions" : "/v1/completions";
-    const HttpReply reply = target.call("POST", path, target.body(api, spec), kCountTimeoutMs);
-    if (reply.end != CallEnd::kDone) return Error{ErrorCode::kIo, reply.detail, ""};
-    const auto json = parse_json(reply.body, {});
-    const Json* usage = json.ok() ? json->find("usage") : nullptr;
-    const Json* tokens = usage ? usage->find("prompt_tokens") : nullptr;
-    const int64_t* count = tokens ? tokens->as_int() : nullptr;
-    if (!count || *count < 0 || *count > INT32_MAX) {
-      return Error{ErrorCode::kUnsupported, "the server neither counts tokens nor says how many a prompt has",
-                   ""};
-    }
-    return static_cast<int32_t>(*count);
-  };
 }
 
 }  // namespace hussar

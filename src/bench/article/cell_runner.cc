@@ -33,7 +33,7 @@ RequestSpec article_spec(std::string prompt, int32_t output_tokens) {
 JsonObject workload_of(const ArticleBench& bench, const Cell& cell, bool forced) {
   const bool can_force = bench.target->knows_ignore_eos() || bench.target->knows_min_tokens();
   return {{"cell", cell.id},
-          {"api", api_name(api_of(bench.options))},
+          {"api", api_name(bench.options.api)},
           {"output_tokens", cell.output_tokens},
           {"force_length", forced && can_force}};
 }
@@ -76,7 +76,7 @@ CellResult run_latency(const ArticleBench& bench, const Cell& cell, uint64_t num
     }
     RequestSpec spec = article_spec(std::move(prompt), cell.output_tokens);
     spec.force_length = true;
-    requests.push_back(planned(*bench.target, api_of(bench.options), spec, ""));
+    requests.push_back(planned(*bench.target, bench.options.api, spec, ""));
   }
   ListSource source(std::move(requests));
   const bool interrupted = run_and_keep(bench, source, shape, time, KeepText::kNo, 0, &result);
@@ -107,7 +107,7 @@ CellResult run_long_output(const ArticleBench& bench, const Cell& planned_cell, 
     std::vector<PlannedRequest> requests;
     for (int32_t i = 0; i < cell.repetitions; ++i) {
       spec.seed = static_cast<int64_t>(bench.options.seed) + i;
-      requests.push_back(planned(*bench.target, api_of(bench.options), spec, ""));
+      requests.push_back(planned(*bench.target, bench.options.api, spec, ""));
     }
     ListSource source(std::move(requests));
     LoadShape shape;
@@ -163,7 +163,7 @@ CellResult run_concurrency(const ArticleBench& bench, const Cell& cell, uint64_t
   }
   shape.stages = {{cell.users, seconds}};
 
-  const Api api = api_of(bench.options);
+  const Api api = bench.options.api;
   auto make = [&](uint64_t i) {
     std::string prompt(article_concurrency_prompt());
     if (cell.prompt == PromptKind::kCold) {
@@ -192,7 +192,7 @@ PlannedRequest json_request(const ArticleBench& bench, const Cell& cell, const J
     const JsonObject schema = {{"name", "answer"}, {"strict", true}, {"schema", schema_of(task)}};
     spec.extra = {{"response_format", JsonObject{{"type", "json_schema"}, {"json_schema", schema}}}};
   }
-  return planned(*bench.target, api_of(bench.options), spec, task.id);
+  return planned(*bench.target, bench.options.api, spec, task.id);
 }
 
 CellResult run_structured(const ArticleBench& bench, const Cell& cell, const CellTime& time) {

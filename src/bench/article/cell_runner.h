@@ -20,6 +20,7 @@ struct ArticleBench {
   const ServerWatch* watch = nullptr;  // null: the server is not watched
   ArticleOptions options;
   Speed speed;
+  LoadTimeouts timeouts;
   const std::atomic<bool>* stop = nullptr;
   std::function<void(const RunProgress&)> on_progress;  // may be empty
 };
@@ -37,11 +38,5 @@ CellResult run_cell(const ArticleBench& bench, const Cell& cell, uint64_t number
 // How fast the server is, from a few short requests. Errors: kIo when none of them succeeds, with what the
 // server said; kCancelled when `stop` came first.
 Result<Speed> measure_speed(const ArticleBench& bench);
-
-// Counts the tokens of a text for PromptMaker: through /tokenize, else through the usage of an answer of one
-// token. May be null-like: then it fails at once.
-TokenCounter token_counter(Target& target, Api api);
-
-inline Api api_of(const ArticleOptions& options) { return options.chat ? Api::kChat : Api::kCompletions; }
 
 }  // namespace hussar

@@ -77,7 +77,7 @@ bool is_planned(const ArticleRun& run, const std::string& id) {
 
 Table users_table(const ArticleRun& run, const Variant& variant) {
   const Text& ours = run.owner;
-  const Text article = article_column_owner();
+  const Text article = run.article_owner;
   Table table;
   table.id = std::string("concurrency_") + variant.prompt + (variant.thinks ? "_think" : "_no_think");
   table.title = variant.title;

@@ -75,7 +75,7 @@ bool is_over(const CellTime& time, TimePoint began) {
 }
 
 JsonObject workload_of(const ArticleBench& bench, const Cell& cell) {
-  return {{"cell", cell.id}, {"api", api_name(api_of(bench.options))}, {"max", cell.users}};
+  return {{"cell", cell.id}, {"api", api_name(bench.options.api)}, {"max", cell.users}};
 }
 
 }  // namespace
@@ -90,7 +90,7 @@ CellResult run_connections(const ArticleBench& bench, const Cell& cell, const Ce
     result.note = {client.error().message, ""};
     return result;
   }
-  const std::shared_ptr<const std::string> wire = bench.target->wire(api_of(bench.options), short_spec(cell));
+  const std::shared_ptr<const std::string> wire = bench.target->wire(bench.options.api, short_spec(cell));
   const int32_t most = std::min(cell.users, connections_possible());
   JsonArray steps;
   size_t standing = 0;
@@ -119,7 +119,7 @@ CellResult run_bursts(const ArticleBench& bench, const Cell& cell, const CellTim
   const TimePoint began = Clock::now();
   CellResult result;
   result.workload = workload_of(bench, cell);
-  const PlannedRequest request = planned(*bench.target, api_of(bench.options), short_spec(cell), "");
+  const PlannedRequest request = planned(*bench.target, bench.options.api, short_spec(cell), "");
   const int32_t most = std::min(cell.users, connections_possible());
   bool interrupted = false, over = false, goes_on = true;
   int32_t step = 0;

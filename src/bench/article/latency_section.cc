@@ -45,7 +45,7 @@ Text row_status(const ArticleRun& run, int32_t input_tokens, std::initializer_li
 
 Table length_table(const ArticleRun& run) {
   const Text& ours = run.owner;
-  const Text article = article_column_owner();
+  const Text article = run.article_owner;
   Table table{"latency",
               {"Prompts of a true length", "真实长度的提示词"},
               {{"Input tokens", "输入 token"},
@@ -91,7 +91,7 @@ Table length_table(const ArticleRun& run) {
 
 Table article_prompt_table(const ArticleRun& run) {
   const Text& ours = run.owner;
-  const Text article = article_column_owner();
+  const Text article = run.article_owner;
   Table table{"latency_article_prompts",
               {"The article's own prompts", "文章自己的提示词"},
               {{"Length as the article prints it", "文章所写的长度"},

@@ -136,7 +136,7 @@ Table measure_table(const ArticleRun& run, const std::vector<LongAnswer>& answer
     table.columns.push_back(column({"answer " + number, "回答 " + number}, run.owner));
   }
   if (answers.empty()) table.columns.push_back(column({"no answer", "没有回答"}, run.owner));
-  table.columns.push_back(article_column_owner());
+  table.columns.push_back(run.article_owner);
   for (const Measure& measure : measures()) {
     std::vector<Text> row = {measure.name};
     for (const LongAnswer& answer : answers) row.push_back(measure.figure(answer));

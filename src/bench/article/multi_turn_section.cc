@@ -73,7 +73,7 @@ Table retention_table(const ArticleRun& run, const LanguageSet& set) {
                column({"asked twice", "问两次"}, ours),
                column({"the newest of two facts wins", "以最新的事实为准"}, ours),
                column({"said instead", "否则说了什么"}, ours),
-               column({"retention", "记忆保持"}, article_column_owner())},
+               column({"retention", "记忆保持"}, run.article_owner)},
               {},
               {}};
   for (const RetentionAt& at : retention_of(run, set)) {

@@ -26,6 +26,10 @@ constexpr int32_t kJsonPromptTokens = 200;
 constexpr int32_t kTurnPromptTokens = 40;
 constexpr int32_t kShortPromptTokens = 40;
 
+int32_t asked_tokens(const ArticleOptions& options) {
+  return options.output_tokens > 0 ? options.output_tokens : kArticleOutputTokens;
+}
+
 void add_latency(const ArticleOptions& options, std::vector<Cell>* plan) {
   for (const ArticleLatency& row : article_latencies()) {
     if (options.quick && row.input_tokens > kQuickInputMax) continue;
@@ -36,7 +40,7 @@ void add_latency(const ArticleOptions& options, std::vector<Cell>* plan) {
       cell.id = "latency/" + std::to_string(row.input_tokens) + "/" + std::string(prompt_kind_name(prompt));
       cell.prompt = prompt;
       cell.input_tokens = row.input_tokens;
-      cell.output_tokens = kArticleOutputTokens;
+      cell.output_tokens = asked_tokens(options);
       cell.repetitions =
           options.quick ? std::min(kQuickRepetitions, options.repetitions) : options.repetitions;
       plan->push_back(std::move(cell));
@@ -66,7 +70,7 @@ void add_concurrency(const ArticleOptions& options, std::vector<Cell>* plan) {
         cell.kind = CellKind::kConcurrency;
         cell.prompt = long_prompt ? PromptKind::kCold : PromptKind::kArticle;
         cell.input_tokens = long_prompt ? kConcurrencyInputTokens : 0;
-        cell.output_tokens = kArticleOutputTokens;
+        cell.output_tokens = asked_tokens(options);
         cell.users = row.users;
         cell.thinks = thinks;
         plan->push_back(std::move(cell));
@@ -152,10 +156,10 @@ double multi_turn_s(const Cell& cell, const Speed& speed) {
   return kConversationTurns * round_s(speed, cell.users, kTurnPromptTokens + history, cell.output_tokens);
 }
 
-// Dimensions whose answers --quick makes shorter, all rows alike.
-bool is_shortened(const Cell& cell) {
-  return cell.kind == CellKind::kLatency || cell.kind == CellKind::kLongOutput ||
-         cell.kind == CellKind::kConcurrency;
+// Cells whose answers --quick makes shorter.
+bool is_shortened(const Cell& cell, const ArticleOptions& options) {
+  if (cell.kind == CellKind::kLongOutput) return true;
+  return options.output_tokens == 0 && (cell.kind == CellKind::kLatency || cell.kind == CellKind::kConcurrency);
 }
 
 }  // namespace
@@ -247,23 +251,22 @@ double estimated_seconds(const Cell& cell, const ArticleOptions& options, const 
 void fit_to_boxes(const ArticleOptions& options, const Speed& speed, std::vector<Cell>* plan) {
   for (int i = 0; i < kDimensionCount; ++i) {
     const auto dimension = static_cast<Dimension>(i);
-    // The longest answers, in steps of eight tokens, with which the dimension fits.
+    auto shorten = [&](Cell* cell, int32_t tokens) {
+      const bool shortened = cell->dimension == dimension && is_shortened(*cell, options);
+      if (shortened) cell->output_tokens = std::min(cell->output_tokens, tokens);
+    };
     auto fits = [&](int32_t tokens) {
       double all_s = 0;
       for (Cell cell : *plan) {
         if (cell.dimension != dimension) continue;
-        if (is_shortened(cell)) cell.output_tokens = std::min(cell.output_tokens, tokens);
+        shorten(&cell, tokens);
         all_s += estimated_seconds(cell, options, speed);
       }
       return all_s <= kPlannedShare * options.box_s;
     };
     int32_t tokens = kArticleLongTokensAsked;
-    while (tokens > kOutputTokensMin && !fits(tokens))
-      tokens = std::max(kOutputTokensMin, tokens * 7 / 8 / 8 * 8);
-    for (Cell& cell : *plan) {
-      if (cell.dimension == dimension && is_shortened(cell))
-        cell.output_tokens = std::min(cell.output_tokens, tokens);
-    }
+    while (tokens > kOutputTokensMin && !fits(tokens)) tokens /= 2;
+    for (Cell& cell : *plan) shorten(&cell, tokens);
   }
 }
 
@@ -276,7 +279,7 @@ double share_of_box(std::span<const Cell> cells, const ArticleOptions& options, 
 
 JsonObject plan_fingerprint(const ArticleOptions& options) {
   return {{"plan", 1},
-          {"chat", options.chat},
+          {"api", api_name(options.api)},
           {"quick", options.quick},
           {"seed", static_cast<int64_t>(options.seed)},
           {"repetitions", options.repetitions},
@@ -286,6 +289,7 @@ JsonObject plan_fingerprint(const ArticleOptions& options) {
           {"conversations", options.conversations},
           {"burst_max", options.burst_max},
           {"connections_max", options.connections_max},
+          {"output_tokens", options.output_tokens},
           {"box_s", options.box_s}};
 }
 

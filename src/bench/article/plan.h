@@ -10,6 +10,7 @@
 
 #include "base/json.h"
 #include "bench/report.h"
+#include "bench/target.h"
 
 namespace hussar {
 
@@ -19,7 +20,7 @@ std::string_view dimension_id(Dimension dimension);  // "latency", "long_output"
 Text dimension_title(Dimension dimension);
 
 struct ArticleOptions {
-  bool chat = false;
+  Api api = Api::kCompletions;  // multi-turn conversation is always chat
   bool quick = false;
   uint64_t seed = 1;
   int32_t repetitions = 5;  // of each latency row
@@ -29,6 +30,7 @@ struct ArticleOptions {
   int32_t conversations = 10;  // of each language
   int32_t burst_max = 1024;    // requests at once
   int32_t connections_max = 2048;
+  int32_t output_tokens = 0;  // of latency and concurrency rows; 0: 512, with --quick what fits
   double box_s = 35;  // --quick: of each dimension
 };
 
@@ -84,8 +86,9 @@ double tokens_per_s_of(const Speed& speed, int32_t users);
 // How long one cell takes when nothing cuts it.
 double estimated_seconds(const Cell& cell, const ArticleOptions& options, const Speed& speed);
 
-// --quick: makes answers shorter, alike in all rows of a dimension that are compared with each other, until
-// each dimension fits its box. What is too slow for that is cut while it runs.
+// --quick: halves the length of answers, alike in all rows of a dimension that are compared with each other,
+// until each dimension fits its box. Halves, so that two servers of similar speed are asked for the same and
+// can be compared. What is too slow even so is cut while it runs.
 void fit_to_boxes(const ArticleOptions& options, const Speed& speed, std::vector<Cell>* plan);
 
 // Of `box_left_s`, the part of the first of `cells`, all of one dimension, by what each is estimated to take.

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "bench/article/cell_result.h"
+#include "bench/article/figures.h"
 #include "bench/article/plan.h"
 #include "bench/report.h"
 
@@ -16,7 +17,8 @@ struct ArticleRun {
   ArticleOptions options;
   std::vector<Cell> plan;
   std::vector<CellResult> cells;  // of the plan, as far as the run came
-  Text owner;                     // "hussar 0.1.0: smollm2, its own tokenizer, AMD EPYC, 2 cores"
+  // Whose the figures of a column are: "hussar 0.1.0: smollm2, AMD EPYC, 2 cores, its own tokenizer".
+  Text owner, article_owner = article_column_owner();
 
   const CellResult* find(std::string_view id) const;  // null: not measured
 };

@@ -46,7 +46,7 @@ StructuredCounts counts_of(const ArticleRun& run, const Group& group) {
 
 Table summary_table(const ArticleRun& run) {
   const Text& ours = run.owner;
-  const Text article = article_column_owner();
+  const Text article = run.article_owner;
   Table table{"structured",
               {"How much of it is right", "正确的比例"},
               {{"Task", "任务"},
@@ -110,7 +110,7 @@ Table fault_table(const ArticleRun& run) {
     table.columns.push_back(column(group.name, run.owner));
     counts.push_back(counts_of(run, group));
   }
-  table.columns.push_back(column({"article's task, plain", "文章的任务，普通"}, article_column_owner()));
+  table.columns.push_back(column({"article's task, plain", "文章的任务，普通"}, run.article_owner));
   for (int i = 0; i < kAnswerFaultCount; ++i) {
     const auto fault = static_cast<AnswerFault>(i);
     std::vector<Text> row = {fault_text(fault)};
