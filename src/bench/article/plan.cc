@@ -159,7 +159,8 @@ double multi_turn_s(const Cell& cell, const Speed& speed) {
 // Cells whose answers --quick makes shorter.
 bool is_shortened(const Cell& cell, const ArticleOptions& options) {
   if (cell.kind == CellKind::kLongOutput) return true;
-  return options.output_tokens == 0 && (cell.kind == CellKind::kLatency || cell.kind == CellKind::kConcurrency);
+  return options.output_tokens == 0 &&
+         (cell.kind == CellKind::kLatency || cell.kind == CellKind::kConcurrency);
 }
 
 }  // namespace

@@ -31,7 +31,7 @@ struct ArticleOptions {
   int32_t burst_max = 1024;    // requests at once
   int32_t connections_max = 2048;
   int32_t output_tokens = 0;  // of latency and concurrency rows; 0: 512, with --quick what fits
-  double box_s = 35;  // --quick: of each dimension
+  double box_s = 35;          // --quick: of each dimension
 };
 
 enum class CellKind : uint8_t {
