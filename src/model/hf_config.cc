@@ -1,5 +1,7 @@
 // config.json of a Hugging Face folder. What a key means and what it defaults to: Hugging Face transformers,
 // the configuration classes of llama, qwen2 and qwen3.
+#include <algorithm>
+#include <array>
 #include <filesystem>
 #include <optional>
 #include <string_view>
@@ -9,6 +11,23 @@
 
 namespace hussar {
 namespace {
+
+// Of "rope_scaling" or "rope_parameters", whatever the type; "finetuned" is a note of who made the file.
+constexpr std::array<std::string_view, 15> kRopeKeys = {"rope_type",
+                                                        "type",
+                                                        "rope_theta",
+                                                        "factor",
+                                                        "partial_rotary_factor",
+                                                        "beta_fast",
+                                                        "beta_slow",
+                                                        "truncate",
+                                                        "mscale",
+                                                        "original_max_position_embeddings",
+                                                        "finetuned",
+                                                        "attention_factor",
+                                                        "mscale_all_dim",
+                                                        "low_freq_factor",
+                                                        "high_freq_factor"};
 
 class HfConfigReader {
  public:
@@ -22,7 +41,9 @@ class HfConfigReader {
   Result<int32_t> read_context() const {
     return read_int(config_, "max_position_embeddings", 1, kContextMax);
   }
-  Result<bool> read_bool_or(std::string_view key, bool value_if_absent) const;
+  Result<bool> read_bool_or(std::string_view key, bool value_if_absent) const {
+    return read_bool_or(config_, key, value_if_absent);
+  }
 
  private:
   Error bad(ErrorCode code, std::string_view key, const std::string& what) const {
@@ -40,8 +61,12 @@ class HfConfigReader {
   Result<double> read_number(const Json& object, std::string_view key, double min, double max) const;
   Result<double> read_number_or(const Json& object, std::string_view key, double min, double max,
                                 double value_if_absent) const;
+  Result<bool> read_bool_or(const Json& object, std::string_view key, bool value_if_absent) const;
   Result<std::string> read_string(const Json& object, std::string_view key) const;
 
+  Result<void> refuse_partial_rotation(const Json& object) const;
+  Result<const Json*> find_rope_object() const;
+  Result<void> check_rope_keys(const Json& scaling) const;
   Result<void> read_scaling(const Json& scaling, int32_t* context_trained, RopeParams* rope) const;
   Result<void> read_llama3(const Json& scaling, RopeParams* rope) const;
   Result<void> read_yarn(const Json& scaling, int32_t* context_trained, RopeParams* rope) const;
@@ -96,8 +121,9 @@ Result<std::string> HfConfigReader::read_string(const Json& object, std::string_
   return *value->as_string();
 }
 
-Result<bool> HfConfigReader::read_bool_or(std::string_view key, bool value_if_absent) const {
-  const Json* value = find(config_, key);
+Result<bool> HfConfigReader::read_bool_or(const Json& object, std::string_view key,
+                                          bool value_if_absent) const {
+  const Json* value = find(object, key);
   if (value == nullptr) return value_if_absent;
   if (value->as_bool() == nullptr) return bad(ErrorCode::kInvalid, key, "is not true or false");
   return *value->as_bool();
@@ -139,16 +165,19 @@ Result<void> HfConfigReader::refuse_what_is_not_built(const std::string& archite
       return bad(ErrorCode::kUnsupported, "hidden_act", "is '" + activation + "'; only silu is supported");
     }
   }
-  ASSIGN_OR_RETURN(const double rotated, read_number_or(config_, "partial_rotary_factor", 0, 1, 1));
-  if (rotated != 1.0) {
-    return bad(ErrorCode::kUnsupported, "partial_rotary_factor", "is not 1, which is not supported");
-  }
-  return {};
+  return refuse_partial_rotation(config_);
+}
+
+Result<void> HfConfigReader::refuse_partial_rotation(const Json& object) const {
+  ASSIGN_OR_RETURN(const double rotated, read_number_or(object, "partial_rotary_factor", 0, 1, 1));
+  if (rotated == 1.0) return {};
+  return bad(ErrorCode::kUnsupported, "partial_rotary_factor", "is not 1, which is not supported");
 }
 
 // A window as wide as the context changes nothing, nor does one that no layer uses.
 Result<void> HfConfigReader::refuse_sliding_window(int32_t context) const {
-  if (const Json* types = find(config_, "layer_types"); types != nullptr && types->as_array() != nullptr) {
+  if (const Json* types = find(config_, "layer_types"); types != nullptr) {
+    if (types->as_array() == nullptr) return bad(ErrorCode::kInvalid, "layer_types", "is no list");
     for (const Json& type : *types->as_array()) {
       if (type.as_string() != nullptr && *type.as_string() == "full_attention") continue;
       return bad(ErrorCode::kUnsupported, "layer_types", "has layers other than full_attention");
@@ -204,16 +233,43 @@ Result<void> HfConfigReader::read_shape(const std::string& architecture, ModelSh
   return {};
 }
 
+// Older files call it "rope_scaling" and keep the base beside it, newer ones "rope_parameters". Null when
+// there is neither.
+Result<const Json*> HfConfigReader::find_rope_object() const {
+  const Json* found = nullptr;
+  for (const std::string_view key : {"rope_scaling", "rope_parameters"}) {
+    const Json* value = find(config_, key);
+    if (value == nullptr) continue;
+    const JsonObject* members = value->as_object();
+    if (members == nullptr) return bad(ErrorCode::kInvalid, key, "is no object");
+    if (members->empty()) continue;
+    // Which of the two counts differs from program to program.
+    if (found != nullptr) {
+      return bad(ErrorCode::kInvalid, "rope_scaling",
+                 "and 'rope_parameters' are both there; keep one of them");
+    }
+    found = value;
+  }
+  return found;
+}
+
+// A key that is not known could turn positions in another way.
+Result<void> HfConfigReader::check_rope_keys(const Json& scaling) const {
+  for (const auto& [key, value] : *scaling.as_object()) {
+    if (value.is_null() || std::find(kRopeKeys.begin(), kRopeKeys.end(), key) != kRopeKeys.end()) continue;
+    return bad(ErrorCode::kUnsupported, key, "in the rope's parameters is not supported");
+  }
+  return refuse_partial_rotation(scaling);
+}
+
 Result<void> HfConfigReader::read_rope(int32_t* context_trained, RopeParams* rope) const {
-  // Newer files keep base and scaling together, in "rope_parameters".
-  const Json* parameters = find(config_, "rope_parameters");
-  const Json& base_at =
-      parameters != nullptr && find(*parameters, "rope_theta") != nullptr ? *parameters : config_;
-  ASSIGN_OR_RETURN(rope->base, read_number_or(base_at, "rope_theta", 1.0, kRopeBaseMax, 10000.0));
-  const Json* scaling = parameters != nullptr ? parameters : find(config_, "rope_scaling");
-  if (scaling == nullptr) return {};
-  if (scaling->as_object() == nullptr) return bad(ErrorCode::kInvalid, "rope_scaling", "is no object");
-  return read_scaling(*scaling, context_trained, rope);
+  ASSIGN_OR_RETURN(const Json* parameters, find_rope_object());
+  if (parameters != nullptr) RETURN_IF_ERROR(check_rope_keys(*parameters));
+  const bool base_inside = parameters != nullptr && find(*parameters, "rope_theta") != nullptr;
+  ASSIGN_OR_RETURN(rope->base, read_number_or(base_inside ? *parameters : config_, "rope_theta", 1.0,
+                                              kRopeBaseMax, 10000.0));
+  if (parameters == nullptr) return {};
+  return read_scaling(*parameters, context_trained, rope);
 }
 
 Result<void> HfConfigReader::read_scaling(const Json& scaling, int32_t* context_trained,
@@ -268,9 +324,7 @@ Result<void> HfConfigReader::read_yarn(const Json& scaling, int32_t* context_tra
   if (yarn.beta_fast <= yarn.beta_slow) {
     return bad(ErrorCode::kInvalid, "beta_fast", "is not above 'beta_slow'");
   }
-  if (const Json* whole = find(scaling, "truncate"); whole != nullptr && whole->as_bool() != nullptr) {
-    yarn.whole_pairs = *whole->as_bool();
-  }
+  ASSIGN_OR_RETURN(yarn.whole_pairs, read_bool_or(scaling, "truncate", true));
   apply_yarn_scaling(yarn, rope);
   *context_trained = stretched_context(*context_trained, yarn);
   return {};

@@ -79,10 +79,22 @@ def yarn_frequencies(frequency, base, dims, scaling, context):
     def pair(turns):
         return dims * math.log(original / (turns * 2 * math.pi)) / (2 * math.log(base))
 
-    low = max(math.floor(pair(scaling.get("beta_fast") or 32)), 0)
-    high = min(math.ceil(pair(scaling.get("beta_slow") or 1)), dims - 1)
+    low, high = pair(scaling.get("beta_fast") or 32), pair(scaling.get("beta_slow") or 1)
+    if scaling.get("truncate", True):
+        low, high = math.floor(low), math.ceil(high)
+    low, high = max(low, 0), min(high, dims - 1)
     ramp = np.clip((np.arange(dims // 2) - low) / max(high - low, 0.001), 0, 1)
     return frequency * (1 - ramp) + frequency / scaling["factor"] * ramp
+
+
+def yarn_strength(scaling):
+    """What rotated queries and keys are multiplied by."""
+    if scaling.get("attention_factor"):
+        return scaling["attention_factor"]
+    growth = 0.1 * math.log(scaling["factor"])
+    if scaling.get("mscale") and scaling.get("mscale_all_dim"):
+        return (growth * scaling["mscale"] + 1) / (growth * scaling["mscale_all_dim"] + 1)
+    return growth + 1
 
 
 def llama3_frequencies(frequency, scaling):
@@ -217,7 +229,7 @@ class Oracle:
             frequency = llama3_frequencies(frequency, self.scaling)
         if self.scaling.get("rope_type") == "yarn":
             frequency = yarn_frequencies(frequency, self.rope_base, self.rope_dims, self.scaling, self.context)
-            strength = self.scaling.get("attention_factor") or 0.1 * math.log(self.scaling["factor"]) + 1
+            strength = yarn_strength(self.scaling)
         angles = np.outer(np.asarray(positions, np.float64) / self.linear_scale, frequency)
         return (strength * np.cos(angles)).astype(self.dtype), (strength * np.sin(angles)).astype(self.dtype)
 
