@@ -102,8 +102,9 @@ Result<Json> SafetensorsParser::read_header() {
   return header;
 }
 
-// What programs note about a file: strings by name.
+// What programs note about a file: strings by name, or null.
 Result<void> SafetensorsParser::check_metadata(const Json& value) const {
+  if (value.is_null()) return {};
   const JsonObject* notes = value.as_object();
   if (notes == nullptr) return malformed("'__metadata__' is no object");
   for (const auto& [key, note] : *notes) {

@@ -43,7 +43,10 @@ TEST(SafetensorsReader, ReadsTensorsInTheOrderOfTheirBytes) {
   EXPECT_EQ((*tensors)[2].shape, (std::vector<int64_t>{1}));  // a scalar
 }
 
-TEST(SafetensorsReader, AnEmptyTableIsValid) { EXPECT_TRUE(read("{}", 0).ok()); }
+TEST(SafetensorsReader, AnEmptyTableIsValid) {
+  EXPECT_TRUE(read("{}", 0).ok());
+  EXPECT_TRUE(read(R"({"__metadata__":null})", 0).ok());
+}
 
 TEST(SafetensorsReader, RefusesWhatIsWrong) {
   const std::string good = entry("a", "F32", "[2]", "[0,8]");
