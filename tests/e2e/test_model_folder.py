@@ -138,3 +138,18 @@ def test_a_folder_without_a_tokenizer_is_refused(folder):
     (folder / "tokenizer.json").unlink()
     code, _, errors = run("tokenize", folder, "x")
     assert code == 2 and "no tokenizer.json" in errors
+
+
+@pytest.mark.parametrize("scaling, context", [
+    ({"type": "yarn", "factor": 4.0, "original_max_position_embeddings": 2048}, 8192),
+    ({"type": "linear", "factor": 4.0}, 2048),
+])  # fmt: skip
+def test_the_start_says_how_long_contexts_may_be(folder, start_server, scaling, context):
+    change(folder / "config.json", rope_scaling=scaling)
+    server = start_server(model=str(folder))
+    assert f"at most {context} a request" in server.output()
+    # Behind what the model was first trained for.
+    answer = server.client.completions.create(model=NAME, prompt=[7] * (context - 8), max_tokens=8, extra_body={"ignore_eos": True})
+    assert (answer.usage.prompt_tokens, answer.usage.completion_tokens) == (context - 8, 8)
+    code, _, errors = run("serve", folder, "--port", "0", "--ctx", str(context + 1))
+    assert code == 2 and f"{context + 1} is more than the {context} tokens" in errors

@@ -2,10 +2,12 @@
 
 import contextlib
 import json
+import os
 import pathlib
 import shutil
 import signal
 import socket
+import subprocess
 import sys
 import time
 import urllib.error
@@ -13,7 +15,7 @@ import urllib.request
 
 import pytest
 
-from hub_fixtures import MODEL, ROOT, hussar, make_hub  # noqa: F401: fixtures
+from hub_fixtures import BINARY, MODEL, ROOT, hussar, make_hub  # noqa: F401: fixtures
 
 sys.path.insert(0, str(ROOT / "tests/oracle"))
 from make_models import SPECS, write_folder  # noqa: E402
@@ -23,12 +25,12 @@ FILE = "SmolLM2-135M-Instruct-Q4_1.gguf"
 
 
 @contextlib.contextmanager
-def serving(hussar, *words):
-    """A running server's URL."""
+def running(start):
+    """The URL of the server that start(port) runs."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    process = hussar.start("serve", *words, "--port", port, "--ctx", 256)
+    process = start(port)
     try:
         deadline = time.monotonic() + 60
         while True:
@@ -41,8 +43,12 @@ def serving(hussar, *words):
                 time.sleep(0.05)
         yield f"http://127.0.0.1:{port}"
     finally:
-        process.send_signal(signal.SIGINT)
+        os.killpg(process.pid, signal.SIGINT)
         process.communicate(timeout=30)
+
+
+def serving(hussar, *words):
+    return running(lambda port: hussar.start("serve", *words, "--port", port, "--ctx", 256, start_new_session=True))
 
 
 def ask(url, path, body=None):
@@ -105,6 +111,25 @@ def test_a_pulled_folder_serves(hussar, make_hub, tmp_path, shards, hub_name):
     # The folder is a model by its path too, whatever else pull put into it.
     with serving(hussar, "--model", hussar.models / "owner+model") as url:
         assert ask(url, "/v1/models")["data"][0]["id"] == "owner+model"
+
+
+@pytest.mark.skipif(BINARY != str(ROOT / "build/hussar"), reason="make run takes the binary of build/")
+def test_make_run_pulls_what_is_not_here_and_serves_it(hussar, make_hub, tmp_path):
+    made = tmp_path / "made"
+    write_folder(str(made), SPECS["qwen2-f32"], seed=3)
+    hub = make_hub({path.name: path.read_bytes() for path in made.iterdir()})
+
+    def make_run(port):
+        # -o: what is built is not built again.
+        words = ["make", "-o", "build", "run", "MODEL=owner/model", f"PORT={port}", f"PULL_FLAGS=--mirror {hub.url}"]
+        return subprocess.Popen(words, cwd=ROOT, env=hussar.environment, start_new_session=True, text=True, stdin=subprocess.DEVNULL,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    for is_here in (False, True):
+        hub.requests.clear()
+        with running(make_run) as url:
+            assert ask(url, "/v1/models")["data"][0]["id"] == "owner/model"
+        assert is_here == (not hub.requests)
 
 
 def test_a_path_wins_over_a_name(hussar, tmp_path):
