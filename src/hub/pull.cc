@@ -138,7 +138,8 @@ Result<void> check_disk(const Source& source, const std::string& folder) {
   ASSIGN_OR_RETURN(const int64_t free, free_disk_bytes(folder));
   if (needed == 0 || needed + kDiskReserveBytes <= free) return {};
   return Error{ErrorCode::kIo,
-               "too little room on the disk: " + bytes_text(needed) + " are needed and " + bytes_text(free) +
+               "too little room on the disk: " + bytes_text(needed) + " and " +
+                   bytes_text(kDiskReserveBytes) + " to spare are needed, and " + bytes_text(free) +
                    " are free in " + folder + "; make room, or choose another place with --models-dir",
                ""};
 }
