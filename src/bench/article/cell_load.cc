@@ -14,6 +14,7 @@ PlannedRequest planned(const Target& target, Api api, const RequestSpec& spec, s
   PlannedRequest request;
   request.wire = target.wire(api, spec);
   request.streamed = spec.stream;
+  request.output_tokens_max = spec.output_tokens_max;
   request.label = std::move(label);
   return request;
 }
