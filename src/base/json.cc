@@ -71,6 +71,8 @@ class Builder {
 
   Json root;
   std::string problem;
+  size_t values_left = 0;
+  bool too_many = false;
 
  private:
   struct Open {
@@ -104,6 +106,7 @@ class Builder {
   }
 
   bool add(Json value) {
+    if (values_left-- == 0) return too_many = true, false;
     if (open_.empty()) {
       root = std::move(value);
     } else if (auto* array = std::get_if<JsonArray>(&open_.back().container.value())) {
@@ -240,8 +243,13 @@ Result<Json> parse_json(std::string_view text, const JsonLimits& limits) {
   boost::json::parse_options options;
   options.max_depth = static_cast<size_t>(limits.depth_max);
   boost::json::basic_parser<Builder> parser(options);
+  parser.handler().values_left = limits.values_max;
   BoostError ec;
   const size_t read_bytes = parser.write_some(false, text.data(), text.size(), ec);
+  if (parser.handler().too_many) {
+    return Error{ErrorCode::kTooLarge,
+                 "the JSON text has more values than the limit of " + std::to_string(limits.values_max), ""};
+  }
   if (!ec && read_bytes < text.size()) ec = boost::json::error::extra_data;
   if (!ec) return std::move(parser.handler().root);
   if (ec == boost::json::error::too_deep) {

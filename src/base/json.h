@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -61,10 +62,13 @@ class Json {
 struct JsonLimits {
   size_t bytes_max = 1 << 20;
   int32_t depth_max = 64;
+  // Containers included. A value takes 40 bytes, where its text may take 2: large texts from elsewhere need a
+  // limit.
+  size_t values_max = std::numeric_limits<size_t>::max();
 };
 
 // Parses one RFC 8259 document: valid UTF-8 only, no duplicate keys, no NaN or Infinity, a number that
-// overflows a double is refused. Errors: kTooLarge (bytes, depth), kInvalid with the byte offset.
+// overflows a double is refused. Errors: kTooLarge (bytes, depth, values), kInvalid with the byte offset.
 Result<Json> parse_json(std::string_view text, const JsonLimits& limits);
 
 // Compact text (no spaces). Doubles are written so that they read back equal; a NaN or an infinity is written

@@ -118,6 +118,12 @@ TEST(Json, LimitsBytesAndDepth) {
   EXPECT_EQ(parse_json("[1,2]", {.bytes_max = 4}).error().code, ErrorCode::kTooLarge);
 }
 
+TEST(Json, CountsValues) {
+  EXPECT_TRUE(parse_json("[1,{\"a\":null},\"x\"]", {.values_max = 5}).ok());
+  EXPECT_EQ(parse_json("[1,{\"a\":null},\"x\"]", {.values_max = 4}).error().code, ErrorCode::kTooLarge);
+  EXPECT_EQ(parse_json("[[[[]]]]", {.values_max = 3}).error().code, ErrorCode::kTooLarge);
+}
+
 TEST(Json, ErrorsNameTheByte) {
   EXPECT_NE(parse_json("[1, 2, x]", kLimits).error().message.find("at byte 7"), std::string::npos);
 }

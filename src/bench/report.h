@@ -80,9 +80,9 @@ struct MeasuredRow {
   JsonObject workload;  // what was asked; two runs are comparable when these are equal
   std::optional<Summary> summary;
   std::map<std::string, std::vector<double>> samples;  // by metric_samples, with the window for rates
-  // Scores that are no latencies. A share of trials is {"successes": 97, "trials": 100, "better": "higher"}
-  // (or "lower"; without "better" neither is), so that `compare` can give its difference an interval; a plain
-  // number is shown without one.
+  // Scores that are no latencies. A share of trials is an object with {"count": trials, "right": hits}, at
+  // any depth, so that `compare` can give its difference an interval (more is better); a plain number has
+  // none.
   JsonObject extra;
 };
 

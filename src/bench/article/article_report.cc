@@ -22,7 +22,7 @@ MeasuredRow row_of(const Cell& cell, const CellResult* result, const ArticleOpti
   row.extra = cell_scores(cell, *result, options);
   if (count_ok(result->records) > 0) {
     row.summary = summary_of(*result);
-    row.samples = metric_samples(result->records, kSamplesMax);
+    row.samples = metric_samples(result->records, result->window, kSamplesMax);
   }
   return row;
 }
