@@ -240,6 +240,7 @@ void LoadRun::show_progress(int64_t now_ns) {
 RunLog LoadRun::make_log() {
   RunLog log;
   log.records.assign(std::make_move_iterator(records_.begin()), std::make_move_iterator(records_.end()));
+  log.started = start_;
   log.started_unix_s = started_unix_s_;
   log.interrupted = interrupted_;
   for (const RequestRecord& record : log.records) {

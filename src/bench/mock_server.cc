@@ -40,7 +40,11 @@ class MockServerImpl : public MockServer, private PacedObserver {
 
   int port() const override { return server_->port(); }
   TimePoint started() const override { return started_; }
-  void freeze(int64_t ms) override { server_->freeze(ms); }
+  void freeze(int64_t ms) override;
+  Span frozen() const override {
+    std::lock_guard lock(mutex_);
+    return frozen_;
+  }
   void stop() override;
   std::array<int64_t, kMockFaultCount> fault_counts() const override;
 
@@ -68,9 +72,10 @@ class MockServerImpl : public MockServer, private PacedObserver {
   int64_t prompt_tokens_ = 0, output_tokens_ = 0;
 
   std::thread freezer_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable stopped_;
-  bool stopping_ = false;  // guarded by mutex_
+  bool stopping_ = false;  // guarded by mutex_, as is the next
+  Span frozen_;
 };
 
 Result<void> MockServerImpl::open() {
@@ -87,10 +92,21 @@ Result<void> MockServerImpl::open() {
   return {};
 }
 
+void MockServerImpl::freeze(int64_t ms) {
+  const TimePoint end = Clock::now() + std::chrono::milliseconds(ms);
+  server_->freeze(ms);
+  const TimePoint begin = Clock::now();
+  std::lock_guard lock(mutex_);
+  frozen_ = {begin, end};
+}
+
 void MockServerImpl::freeze_later() {
-  std::unique_lock lock(mutex_);
   const TimePoint at = started_ + std::chrono::milliseconds(options_.freeze_at_ms);
-  if (!stopped_.wait_until(lock, at, [this] { return stopping_; })) server_->freeze(options_.freeze_ms);
+  {
+    std::unique_lock lock(mutex_);
+    if (stopped_.wait_until(lock, at, [this] { return stopping_; })) return;
+  }
+  freeze(options_.freeze_ms);
 }
 
 void MockServerImpl::stop() {
@@ -121,8 +137,7 @@ PacedAnswer MockServerImpl::route_get(const HttpRequest& request) const {
                      request.path == "/version" || request.path == "/metrics";
   if (!known) return error_answer(404, "there is no " + request.path, "");
   if (request.method != "GET") return error_answer(405, "use GET", "");
-  if (request.path == "/health") return make_json_answer(200, "text/plain", "");
-  if (request.path == "/version") return json_answer(JsonObject{{"version", "hussar-mock"}});
+  if (request.path == "/health") return json_answer(JsonObject{{"status", "ok"}, {"version", "mock"}});
   if (request.path == "/metrics") return make_json_answer(200, "text/plain; version=0.0.4", metrics());
   return json_answer(JsonObject{{"object", "list"},
                                 {"data", JsonArray{JsonObject{{"id", options_.model},

@@ -53,7 +53,12 @@ class MockServer {
   std::string url() const;
   virtual TimePoint started() const = 0;
   virtual void freeze(int64_t ms) = 0;  // any thread
-  virtual void stop() = 0;              // ends what is under way; idempotent
+  // Throughout this time the server has been frozen, or will be; the last time. Equal: never. Any thread.
+  struct Span {
+    TimePoint begin, end;
+  };
+  virtual Span frozen() const = 0;
+  virtual void stop() = 0;  // ends what is under way; idempotent
 
   // How many answers each fault has struck; any thread.
   virtual std::array<int64_t, kMockFaultCount> fault_counts() const = 0;
