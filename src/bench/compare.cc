@@ -117,17 +117,17 @@ void add_warnings(const RunResults& a, const RunResults& b, std::vector<Text>* w
 
 }  // namespace
 
-std::string_view verdict_name(Verdict verdict) {
+std::string_view figure_verdict_name(FigureVerdict verdict) {
   switch (verdict) {
-    case Verdict::kBetter:
+    case FigureVerdict::kBetter:
       return "better";
-    case Verdict::kWorse:
+    case FigureVerdict::kWorse:
       return "worse";
-    case Verdict::kNoDifference:
+    case FigureVerdict::kNoDifference:
       return "no_difference";
-    case Verdict::kTooFew:
+    case FigureVerdict::kTooFew:
       return "too_few_samples";
-    case Verdict::kFigureOnly:
+    case FigureVerdict::kFigureOnly:
       return "figure_only";
   }
   return "";
@@ -164,7 +164,7 @@ std::vector<std::string> regressions(const Comparison& comparison, double percen
     if (row.status_a == "measured" && row.status_b != "measured")
       lines.push_back(row.id + ": measured in A, " + row.status_b + " in B");
     for (const ComparedFigure& figure : row.figures) {
-      if (figure.verdict != Verdict::kWorse) continue;
+      if (figure.verdict != FigureVerdict::kWorse) continue;
       const double change = std::abs(figure.b - figure.a);
       const double relative = figure.unit == "%" || figure.a == 0 ? change : change / std::abs(figure.a);
       if (100 * relative > percent || (figure.a == 0 && figure.unit != "%"))

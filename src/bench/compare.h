@@ -23,15 +23,15 @@
 
 namespace hussar {
 
-enum class Verdict {
+enum class FigureVerdict {
   kBetter,
   kWorse,
   kNoDifference,  // none seen: the interval holds 0
   kTooFew,        // too few samples for an interval
   kFigureOnly,    // a figure that was measured once has no interval
 };
-std::string_view verdict_name(
-    Verdict verdict);  // "better", "worse", "no_difference", "too_few_samples", "figure_only"
+std::string_view figure_verdict_name(
+    FigureVerdict verdict);  // "better", "worse", "no_difference", "too_few_samples", "figure_only"
 
 struct ComparedFigure {
   std::string name;  // "ttft_ms.p50", "qps", "error_rate", "extra.legal"
@@ -41,7 +41,7 @@ struct ComparedFigure {
   int64_t count_a = 0, count_b = 0;    // samples, slices or trials behind the interval; 0: none
   std::optional<Interval> difference;  // of b - a
   std::string method;  // "bootstrap", "bootstrap by request", "welch", "newcombe"; empty: none
-  Verdict verdict = Verdict::kFigureOnly;
+  FigureVerdict verdict = FigureVerdict::kFigureOnly;
 };
 
 struct ComparedRow {

@@ -19,9 +19,9 @@ constexpr size_t kFiguresMax = 200;  // of one row
 
 enum class Better { kLower, kHigher };
 
-Verdict verdict_of(const Interval& difference, Better better) {
-  if (difference.low <= 0 && difference.high >= 0) return Verdict::kNoDifference;
-  return (difference.high < 0) == (better == Better::kLower) ? Verdict::kBetter : Verdict::kWorse;
+FigureVerdict verdict_of(const Interval& difference, Better better) {
+  if (difference.low <= 0 && difference.high >= 0) return FigureVerdict::kNoDifference;
+  return (difference.high < 0) == (better == Better::kLower) ? FigureVerdict::kBetter : FigureVerdict::kWorse;
 }
 
 // Compares one row's figures.
@@ -119,7 +119,7 @@ class RowComparer {
     if (a != nullptr && b != nullptr) {
       figure.count_a = static_cast<int64_t>(a->size());
       figure.count_b = static_cast<int64_t>(b->size());
-      figure.verdict = Verdict::kTooFew;
+      figure.verdict = FigureVerdict::kTooFew;
       if (tail_fits(metric, percentile)) add_bootstrap(metric, percentile, *a, *b, &figure);
     }
     add(std::move(figure));
@@ -168,7 +168,7 @@ class RowComparer {
       figure.count_a = static_cast<int64_t>(a->size());
       figure.count_b = static_cast<int64_t>(b->size());
       figure.method = "welch";
-      figure.verdict = Verdict::kTooFew;
+      figure.verdict = FigureVerdict::kTooFew;
       if (answers_fill_slices(a_, a->size()) && answers_fill_slices(b_, b->size())) {
         figure.difference = welch_difference(*a, *b, confidence_);
         figure.verdict = verdict_of(*figure.difference, Better::kHigher);

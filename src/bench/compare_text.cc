@@ -9,17 +9,17 @@
 namespace hussar {
 namespace {
 
-Text verdict_text(Verdict verdict) {
+Text verdict_text(FigureVerdict verdict) {
   switch (verdict) {
-    case Verdict::kBetter:
+    case FigureVerdict::kBetter:
       return {"better", "更好"};
-    case Verdict::kWorse:
+    case FigureVerdict::kWorse:
       return {"worse", "更差"};
-    case Verdict::kNoDifference:
+    case FigureVerdict::kNoDifference:
       return {"no difference seen", "未见差别"};
-    case Verdict::kTooFew:
+    case FigureVerdict::kTooFew:
       return {"too few samples", "样本太少"};
-    case Verdict::kFigureOnly:
+    case FigureVerdict::kFigureOnly:
       break;
   }
   return {std::string(kNoFigure)};
@@ -47,7 +47,7 @@ std::string ratio_text(const ComparedFigure& figure) {
 
 // Scores without interval that are equal in both runs say nothing: they stand in the JSON alone.
 bool says_something(const ComparedFigure& figure) {
-  return figure.verdict != Verdict::kFigureOnly || figure.a != figure.b || figure.unit != "";
+  return figure.verdict != FigureVerdict::kFigureOnly || figure.a != figure.b || figure.unit != "";
 }
 
 std::string percent_of(double confidence) { return format_percent(confidence); }
@@ -91,7 +91,7 @@ std::string side_text(const RunResults& run) {
   return text;
 }
 
-int64_t count_verdicts(const Comparison& comparison, Verdict verdict) {
+int64_t count_verdicts(const Comparison& comparison, FigureVerdict verdict) {
   int64_t count = 0;
   for (const ComparedRow& row : comparison.rows) {
     for (const ComparedFigure& figure : row.figures) count += figure.verdict == verdict ? 1 : 0;
@@ -100,10 +100,10 @@ int64_t count_verdicts(const Comparison& comparison, Verdict verdict) {
 }
 
 Text sum_text(const Comparison& comparison) {
-  const std::string better = std::to_string(count_verdicts(comparison, Verdict::kBetter));
-  const std::string worse = std::to_string(count_verdicts(comparison, Verdict::kWorse));
-  const std::string same = std::to_string(count_verdicts(comparison, Verdict::kNoDifference));
-  const std::string few = std::to_string(count_verdicts(comparison, Verdict::kTooFew));
+  const std::string better = std::to_string(count_verdicts(comparison, FigureVerdict::kBetter));
+  const std::string worse = std::to_string(count_verdicts(comparison, FigureVerdict::kWorse));
+  const std::string same = std::to_string(count_verdicts(comparison, FigureVerdict::kNoDifference));
+  const std::string few = std::to_string(count_verdicts(comparison, FigureVerdict::kTooFew));
   return {"B against A: better in " + better + " figures, worse in " + worse + ", no difference seen in " +
               same + ", too few samples for " + few + ".",
           "B 相对 A：" + better + " 项更好，" + worse + " 项更差，" + same + " 项未见差别，" + few +
@@ -145,7 +145,7 @@ JsonObject figure_to_json(const ComparedFigure& figure) {
           {"count_a", figure.count_a},
           {"count_b", figure.count_b},
           {"method", figure.method.empty() ? Json() : Json(figure.method)},
-          {"verdict", verdict_name(figure.verdict)}};
+          {"verdict", figure_verdict_name(figure.verdict)}};
 }
 
 JsonObject side_to_json(const RunResults& run) {

@@ -11,7 +11,7 @@ namespace {
 std::string_view kind_name(ProbeKind kind) { return kind == ProbeKind::kScout ? "scout" : "full"; }
 
 // A scout is no proof: what its samples say is all.
-Text verdict_text(const ProbeResult& probe) {
+Text server_verdict(const ProbeResult& probe) {
   if (probe.plan.kind == ProbeKind::kFull || probe.verdict == Verdict::kMissed) {
     switch (probe.verdict) {
       case Verdict::kMet:
@@ -23,6 +23,15 @@ Text verdict_text(const ProbeResult& probe) {
     }
   }
   return probe.keeps ? Text{"keeps it so far", "目前符合"} : Text{"does not keep it", "不符合"};
+}
+
+Text verdict_text(const ProbeResult& probe) {
+  Text text = server_verdict(probe);
+  if (probe.client_limited) {
+    text.en += "; the client was late";
+    text.zh += "；压测端滞后";
+  }
+  return text;
 }
 
 std::string counts_text(const ProbeResult& probe) {
@@ -158,14 +167,19 @@ std::string probe_line(size_t number, const ProbeResult& probe, bool users) {
          ") in " + format_duration(probe.seconds);
 }
 
+std::string least_answers_text(const SloSpec& slo, double confidence) {
+  std::string text;
+  for (const SloTerm& term : slo.terms) {
+    text += (text.empty() ? "" : ", ") + term.text() + ": " +
+            std::to_string(samples_min(term.over_fraction, (1 - confidence) / 2));
+  }
+  return text;
+}
+
 Text early_stopping_text(const SloSpec& slo, double confidence) {
   const std::string level = format_percent(confidence);
   const double alpha = 1 - confidence;
-  std::string least;
-  for (const SloTerm& term : slo.terms) {
-    least += (least.empty() ? "" : ", ") + term.text() + ": " +
-             std::to_string(samples_min(term.over_fraction, alpha / 2));
-  }
+  const std::string least = least_answers_text(slo, confidence);
   return {
       "A probe goes on until its samples show with " + level +
           " confidence that the objective is met or missed (MLPerf's early stopping): met, when so few "

@@ -37,7 +37,9 @@ Text level_text(double level, bool users);
 // One line on a probe that has ended: "probe 3, full, 12 requests/s: met (ttft_p99=500ms: 2 of 752 above, at
 // most 3) in 63 s".
 std::string probe_line(size_t number, const ProbeResult& probe, bool users);
-// How many answers each term needs at least, and how it is decided, for people.
+// "ttft_p99=500ms: 368, error=1%: 368".
+std::string least_answers_text(const SloSpec& slo, double confidence);
+// How it is decided, for people.
 Text early_stopping_text(const SloSpec& slo, double confidence);
 
 // Key figures, the section with the table and chart of probes, a row each, and the one of the limit.

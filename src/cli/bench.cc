@@ -14,8 +14,11 @@ struct BenchCommand {
 };
 
 constexpr BenchCommand kBenchCommands[] = {
+    {"article", "run the article's five dimensions, beside its own figures", run_bench_article},
     {"load", "press a server in closed or open loop", run_bench_load},
     {"limit", "find the highest rate that meets an objective", run_bench_limit},
+    {"compare", "compare two runs, with intervals and verdicts", run_bench_compare},
+    {"prove", "compare what is measured with a mock's truth", run_bench_prove},
 };
 
 void print_bench_usage(std::FILE* out) {

@@ -28,8 +28,10 @@ struct CompareFlags {
 
 Result<Comparison> compare_files(const CompareFlags& flags) {
   if (flags.paths.size() != 2) {
-    return Error{ErrorCode::kInvalid, "two results.json (or their folders) are needed; "
-                 "'hussar bench compare --help' has an example", ""};
+    return Error{ErrorCode::kInvalid,
+                 "two results.json (or their folders) are needed; "
+                 "'hussar bench compare --help' has an example",
+                 ""};
   }
   ASSIGN_OR_RETURN(RunResults a, load_results(flags.paths[0]));
   ASSIGN_OR_RETURN(RunResults b, load_results(flags.paths[1]));
@@ -47,15 +49,18 @@ Result<void> write_out(const Comparison& comparison, const std::string& path) {
 
 int run_bench_compare(const std::vector<std::string>& args) {
   CompareFlags options;
-  FlagTable flags(kName,
-                  "Compares two runs of the same workload: differences with confidence intervals and a verdict for "
-                  "each figure.",
-                  "hussar bench compare before/results.json after/results.json --fail-if-worse 5");
-  flags.add_positionals("A B", &options.paths, 2, "two results.json, or the folders they are in; B is seen from A");
+  FlagTable flags(
+      kName,
+      "Compares two runs of the same workload: differences with confidence intervals and a verdict for "
+      "each figure.",
+      "hussar bench compare before/results.json after/results.json --fail-if-worse 5");
+  flags.add_positionals("A B", &options.paths, 2,
+                        "two results.json, or the folders they are in; B is seen from A");
   flags.add_double("--confidence", &options.confidence_percent, 50, 99, "of the intervals, in percent");
-  flags.add_double("--fail-if-worse", &options.fail_if_worse_percent, 0, kAnyChange,
-                   "exit code 1 where B is worse by more than so many percent of A (shares: percentage points), or "
-                   "lacks what A measured");
+  flags.add_double(
+      "--fail-if-worse", &options.fail_if_worse_percent, 0, kAnyChange,
+      "exit code 1 where B is worse by more than so many percent of A (shares: percentage points), or "
+      "lacks what A measured");
   flags.add_switch("--json", &options.json, "print the comparison as JSON");
   flags.add_string("--out", &options.out, "FILE", "write the comparison as JSON to this file too");
   if (const auto code = parse_or_exit_code(&flags, kName, args)) return *code;

@@ -113,27 +113,41 @@ class LimitRun {
         search_(plan.search) {}
 
   void run() {
-    while (const auto next = search_.next()) {
+    bool again = false;
+    for (auto next = search_.next(); next && !interrupted_ && !client_limited_;) {
       if (!probes_.empty() && !settle()) break;
       ProbeResult probe = run_probe(*next);
-      const bool over = interrupted_ || probe.client_limited;
-      if (!over) search_.finish(*next, probe.verdict, probe.keeps);
-      std::fprintf(o_.json ? stderr : stdout, "%s\n", probe_line(probes_.size() + 1, probe, users()).c_str());
-      std::fflush(o_.json ? stderr : stdout);
+      std::FILE* out = o_.json ? stderr : stdout;
+      std::fprintf(out, "%s\n", probe_line(probes_.size() + 1, probe, users()).c_str());
+      std::fflush(out);
+      const bool good = next->kind == ProbeKind::kFull ? probe.verdict == Verdict::kMet : probe.keeps;
+      // A client that is late makes latencies longer, never shorter: what is met in spite of that holds. What
+      // is not met may be the client's own doing, so it is tried once more.
+      const bool doubtful = probe.client_limited && !good;
+      if (!interrupted_ && !doubtful) search_.finish(*next, probe.verdict, probe.keeps);
       probes_.push_back(std::move(probe));
-      if (over) break;
+      client_limited_ = doubtful && again;
+      again = doubtful;
+      if (!doubtful) next = search_.next();
     }
   }
 
   const std::vector<ProbeResult>& probes() const { return probes_; }
   const LimitSearch& search() const { return search_; }
   bool interrupted() const { return interrupted_; }
+  bool client_limited() const { return client_limited_; }  // the search ended because of it
   bool users() const { return plan_.search.whole_numbers; }
   // Of the probe that the result stands on: the one that met, else the last.
   const RunLog& log() const { return log_; }
   double seconds() const { return seconds_; }
 
  private:
+  static bool failed_too_often(const ProbeResult& probe) {
+    return std::any_of(probe.terms.begin(), probe.terms.end(), [](const TermState& state) {
+      return state.term.metric == SloMetric::kError && state.verdict == Verdict::kMissed;
+    });
+  }
+
   // False: interrupted meanwhile.
   bool settle() {
     const TimePoint until = Clock::now() + std::chrono::duration_cast<Clock::duration>(
@@ -185,7 +199,7 @@ class LimitRun {
     };
     const std::string title =
         "probe " + std::to_string(probes_.size() + 1) + ", " + level_text(probe.level, users()).en;
-    ShownRun shown = run_shown(title, interrupts_, options, &stop,
+    ShownRun shown = run_shown({title, RunDisplay::TimeLeft::kAtMost}, interrupts_, options, &stop,
                                [&](const LoadOptions& with, const std::atomic<bool>& stopped) {
                                  return run_load(*target_, *source, shape, with, stopped);
                                });
@@ -206,7 +220,7 @@ class LimitRun {
                                plan_.slo.each_request());
     seconds_ += result.seconds;
     const bool met = probe.kind == ProbeKind::kFull && result.verdict == Verdict::kMet;
-    if (met || !met_logged_ || result.client_limited) log_ = std::move(log);
+    if (met || !met_logged_) log_ = std::move(log);
     met_logged_ = met_logged_ || met;
     return result;
   }
@@ -219,7 +233,7 @@ class LimitRun {
   LimitSearch search_;
   std::vector<ProbeResult> probes_;
   RunLog log_;
-  bool met_logged_ = false, interrupted_ = false;
+  bool met_logged_ = false, interrupted_ = false, client_limited_ = false;
   double seconds_ = 0;
 };
 
@@ -228,6 +242,27 @@ struct Searched {
   std::vector<RequestRecord> records;
   bool interrupted = false, client_limited = false, met = false;
 };
+
+// The proof is that of the probe which the result stands on. Where the client was late in some probes without
+// ending the search, a line says so.
+void add_proof(const LimitRun& run, Report* report) {
+  report->proof = run.log().proof;
+  const auto late = std::count_if(run.probes().begin(), run.probes().end(),
+                                  [](const ProbeResult& probe) { return probe.client_limited; });
+  if (run.client_limited()) {
+    report->proof.client_limited = true;
+    report->proof.reason = "the search ended at a level at which the client itself was late, twice";
+    return;
+  }
+  report->proof.client_limited = false;
+  if (late == 0) return;
+  const std::string count = std::to_string(late);
+  report->warnings.push_back(
+      {"In " + count +
+           " probes the client itself was late, which makes latencies longer: what is met holds, "
+           "the limit may be higher",
+       "有 " + count + " 次探测中压测端自身滞后，测得的延迟偏长：已达到的结论成立，实际极限可能更高"});
+}
 
 Report make_limit_report(const std::vector<std::string>& args, const BenchLimitFlags& o,
                          const LimitPlan& plan, const Target& target, const Workload& workload,
@@ -245,7 +280,7 @@ Report make_limit_report(const std::vector<std::string>& args, const BenchLimitF
   report.tokenizer = workload.tokenizer();
   report.seconds = run.seconds();
   report.interrupted = run.interrupted();
-  report.proof = run.log().proof;
+  add_proof(run, &report);
   report.workload = facts.workload;
   report.workload.emplace_back("slo", plan.slo.text());
   report.workload.emplace_back("seed", o.workload.seed);
@@ -268,7 +303,7 @@ Result<Searched> search_limit(const std::vector<std::string>& args, const BenchL
   ASSIGN_OR_RETURN(const std::unique_ptr<ServerWatch> watch, watch_server(o.target, *target));
   for (const std::string& note : workload->notes()) print_note(note);
   if (!warning.empty()) print_note(warning);
-  print_note(early_stopping_text(plan.slo, o.confidence).en);
+  print_note("answers that a probe needs at least: " + least_answers_text(plan.slo, o.confidence));
   const double began_unix_s =
       std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
   LimitRun run(o, plan, target.get(), workload.get(), &interrupts);
@@ -279,7 +314,7 @@ Result<Searched> search_limit(const std::vector<std::string>& args, const BenchL
   searched.report.started = utc_text(began_unix_s);
   searched.records = run.log().records;
   searched.interrupted = run.interrupted();
-  searched.client_limited = !run.probes().empty() && run.probes().back().client_limited;
+  searched.client_limited = run.client_limited();
   searched.met = run.search().met().has_value();
   return searched;
 }

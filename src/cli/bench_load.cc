@@ -42,7 +42,7 @@ Result<Pressed> press(const std::vector<std::string>& args, const BenchLoadFlags
   auto run = [&](const LoadOptions& shown, const std::atomic<bool>& stopped) {
     return run_load(*target, *source, plan.shape, shown, stopped);
   };
-  pressed.log = run_shown(title, &interrupts, options, &stop, run).log;
+  pressed.log = run_shown({title, RunDisplay::TimeLeft::kKnown}, &interrupts, options, &stop, run).log;
   watch->stop();
 
   LoadFacts facts;

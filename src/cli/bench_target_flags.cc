@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/files.h"
 #include "bench/environment.h"
+#include "cli/prove_line.h"
 #include "cli/version.h"
 
 namespace hussar {
@@ -125,6 +126,7 @@ Report begin_report(const std::string& kind, const std::vector<std::string>& arg
   report.server = target.server();
   report.api = o.api;
   report.environment = client_environment(hussar_version());
+  report.prove_line = stored_prove_line();
   return report;
 }
 

@@ -15,8 +15,11 @@ namespace hussar {
 constexpr int kExitFault = 2;
 
 int run_bench(const std::vector<std::string>& args);
+int run_bench_article(const std::vector<std::string>& args);
+int run_bench_compare(const std::vector<std::string>& args);
 int run_bench_limit(const std::vector<std::string>& args);
 int run_bench_load(const std::vector<std::string>& args);
+int run_bench_prove(const std::vector<std::string>& args);
 int run_chat(const std::vector<std::string>& args);
 int run_inspect(const std::vector<std::string>& args);
 int run_list(const std::vector<std::string>& args);

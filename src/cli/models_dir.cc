@@ -1,8 +1,8 @@
 #include "cli/models_dir.h"
 
-#include <cstdlib>
 #include <filesystem>
 
+#include "cli/environment_variable.h"
 #include "hub/catalog.h"
 #include "hub/store.h"
 
@@ -10,11 +10,6 @@ namespace hussar {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string variable(const char* name) {
-  const char* value = std::getenv(name);
-  return value != nullptr ? value : "";
-}
 
 bool is_there(const std::string& path) {
   std::error_code ignored;
@@ -24,10 +19,10 @@ bool is_there(const std::string& path) {
 }  // namespace
 
 std::string default_models_dir() {
-  if (const std::string own = variable("HUSSAR_MODELS"); !own.empty()) return own;
-  if (const std::string data = variable("XDG_DATA_HOME"); data.starts_with('/'))
+  if (const std::string own = environment_variable("HUSSAR_MODELS"); !own.empty()) return own;
+  if (const std::string data = environment_variable("XDG_DATA_HOME"); data.starts_with('/'))
     return data + "/hussar/models";
-  const std::string home = variable("HOME");
+  const std::string home = environment_variable("HOME");
   return (home.empty() ? "/var/lib" : home + "/.local/share") + "/hussar/models";
 }
 

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "bench/format.h"
+#include "cli/pull_progress.h"
 #include "cli/terminal_text.h"
 
 namespace hussar {
@@ -24,11 +25,11 @@ std::string latency_text(double p50_ms, double p99_ms) {
 
 }  // namespace
 
-std::string progress_text(const RunProgress& progress) {
+std::string progress_text(const RunProgress& progress, RunDisplay::TimeLeft time_left) {
   const double elapsed_s = static_cast<double>(progress.elapsed_ns) / 1e9;
-  std::string text = format_duration(elapsed_s) + ", " + std::to_string(progress.sent) + " sent, " +
-                     std::to_string(progress.running) + " running, " + std::to_string(progress.errors) +
-                     (progress.errors == 1 ? " error" : " errors");
+  std::string text = duration_text(static_cast<int64_t>(elapsed_s)) + ", " + std::to_string(progress.sent) +
+                     " sent, " + std::to_string(progress.running) + " running, " +
+                     std::to_string(progress.errors) + (progress.errors == 1 ? " error" : " errors");
   if (progress.ok > 0 && elapsed_s > 0) {
     text += ", " + format_figure(static_cast<double>(progress.ok) / elapsed_s) + " answers/s";
     if (progress.ttft_p50_ms >= 0) {
@@ -36,13 +37,16 @@ std::string progress_text(const RunProgress& progress) {
     }
     text += ", whole " + latency_text(progress.e2e_p50_ms, progress.e2e_p99_ms);
   }
-  if (progress.seconds_left >= 0) text += ", " + format_duration(progress.seconds_left) + " left";
+  if (progress.seconds_left >= 0) {
+    text += time_left == RunDisplay::TimeLeft::kAtMost ? ", at most " : ", ";
+    text += duration_text(static_cast<int64_t>(progress.seconds_left) + 1) + " left";
+  }
   return text;
 }
 
-RunDisplay::RunDisplay(std::string title)
+RunDisplay::RunDisplay(Options options)
     : terminal_(isatty(STDERR_FILENO) == 1),
-      title_(std::move(title)),
+      options_(std::move(options)),
       next_line_(Clock::now() + kBetweenLines) {}
 
 RunDisplay::~RunDisplay() {
@@ -52,11 +56,13 @@ RunDisplay::~RunDisplay() {
 void RunDisplay::show(const RunProgress& progress) {
   if (terminal_) {
     // Without wrapping: a line that is too wide is cut at the edge, so that the next one can cover it.
-    std::fprintf(stderr, "\r\x1B[?7l%s: %s\x1B[K\x1B[?7h", title_.c_str(), progress_text(progress).c_str());
+    std::fprintf(stderr, "\r\x1B[?7l%s: %s\x1B[K\x1B[?7h", options_.title.c_str(),
+                 progress_text(progress, options_.time_left).c_str());
     std::fflush(stderr);
     line_shown_ = true;
   } else if (Clock::now() >= next_line_) {
-    std::fprintf(stderr, "%s: %s\n", title_.c_str(), progress_text(progress).c_str());
+    std::fprintf(stderr, "%s: %s\n", options_.title.c_str(),
+                 progress_text(progress, options_.time_left).c_str());
     next_line_ = Clock::now() + kBetweenLines;
   }
 }
@@ -66,7 +72,7 @@ void RunDisplay::note(const std::string& line) {
   line_shown_ = false;
 }
 
-ShownRun run_shown(const std::string& title, Interrupts* interrupts, LoadOptions options,
+ShownRun run_shown(const RunDisplay::Options& display_options, Interrupts* interrupts, LoadOptions options,
                    std::atomic<bool>* stop,
                    const std::function<RunLog(const LoadOptions&, const std::atomic<bool>&)>& run) {
   std::mutex mutex;
@@ -85,7 +91,7 @@ ShownRun run_shown(const std::string& title, Interrupts* interrupts, LoadOptions
     changed.notify_one();
   });
   ShownRun shown;
-  RunDisplay display(title);
+  RunDisplay display(display_options);
   for (std::unique_lock lock(mutex); !log;) {
     changed.wait_for(lock, kShowEvery, [&log] { return log.has_value(); });
     const RunProgress progress = latest;

@@ -13,8 +13,12 @@ namespace hussar {
 
 class RunDisplay {
  public:
-  // `title` stands before each line: "load", "probe 3: 12 requests/s".
-  explicit RunDisplay(std::string title);
+  enum class TimeLeft { kKnown, kAtMost };  // kAtMost: the run may end sooner by itself
+  struct Options {
+    std::string title;  // stands before each line: "probe 3, 12 requests/s"
+    TimeLeft time_left = TimeLeft::kKnown;
+  };
+  explicit RunDisplay(Options options);
   // Takes the line away.
   ~RunDisplay();
   RunDisplay(const RunDisplay&) = delete;
@@ -27,14 +31,14 @@ class RunDisplay {
 
  private:
   const bool terminal_;
-  const std::string title_;
+  const Options options_;
   bool line_shown_ = false;
   TimePoint next_line_;
 };
 
-// "12 s, 340 sent, 8 running, 2 errors; 28.3 requests/s, first token 41 ms (p99 120), whole 1.2 s (p99 2.1);
-// 18 s left".
-std::string progress_text(const RunProgress& progress);
+// "12 s, 340 sent, 8 running, 2 errors, 28.3 answers/s, first token 41.0 ms (p99 120 ms), whole 1200 ms (p99
+// 2100 ms), 18 s left".
+std::string progress_text(const RunProgress& progress, RunDisplay::TimeLeft time_left);
 
 struct ShownRun {
   RunLog log;
@@ -44,7 +48,7 @@ struct ShownRun {
 // Runs `run` (run_load with the given options and stop) on a thread of its own, while this one shows how it
 // goes and hears Ctrl-C: the first sets *stop, which ends the run and keeps its records, a second ends the
 // process.
-ShownRun run_shown(const std::string& title, Interrupts* interrupts, LoadOptions options,
+ShownRun run_shown(const RunDisplay::Options& display, Interrupts* interrupts, LoadOptions options,
                    std::atomic<bool>* stop,
                    const std::function<RunLog(const LoadOptions&, const std::atomic<bool>&)>& run);
 
