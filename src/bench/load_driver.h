@@ -40,6 +40,8 @@ class LoadDriver {
   virtual void begin() = 0;
   virtual void on_end(const RequestRecord& record) = 0;
   virtual int64_t planned_end_ns() const = 0;  // -1: not known
+  // A request is due and finds no stream.
+  virtual bool is_held_up() const { return false; }
 };
 
 std::unique_ptr<LoadDriver> make_closed_loop(const LoadShape& shape, LoadSender* sender);

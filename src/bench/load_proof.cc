@@ -33,18 +33,25 @@ std::string milliseconds(int64_t ns) {
 
 // Empty where the streams were enough; so the others.
 std::string judge_streams(const ProofFacts& facts, const SelfProof& proof) {
+  const std::string advice =
+      " for one of " + std::to_string(facts.streams_max) + " streams: allow more, or ask for fewer at once";
+  if (facts.held_up_at_end) return "requests that were due waited in vain" + advice;
   const auto all = static_cast<int64_t>(proof.lateness_ns.size());
   const int64_t waited = all - static_cast<int64_t>(facts.unhindered_lateness_ns.size());
   if (static_cast<double>(waited) <= kShareMax * static_cast<double>(all)) return "";
-  return percent_of(waited, all) + " of the requests waited for one of " + std::to_string(facts.streams_max) +
-         " streams: allow more, or ask for fewer at once";
+  return percent_of(waited, all) + " of the requests waited" + advice;
 }
 
 std::string judge_cpu(const ProofFacts& facts, const SelfProof& proof) {
   const bool all_along = facts.run_s >= 1 && proof.cpu_share > kBusyShare;
-  if (!all_along && facts.busy_s_longest < kBusyOnEndS) return "";
-  return "the client's thread was busy (" + percent_of(static_cast<int64_t>(proof.cpu_share * 1000), 1000) +
-         " of a core over the run): press with less, or from a faster machine";
+  const char* advice = ": press with less, or from a faster machine";
+  if (all_along) {
+    return "the client's thread used " + percent_of(static_cast<int64_t>(proof.cpu_share * 1000), 1000) +
+           " of a core" + advice;
+  }
+  if (facts.busy_s_longest < kBusyOnEndS) return "";
+  return "the client's thread was busy for " + std::to_string(static_cast<int64_t>(facts.busy_s_longest)) +
+         " s on end" + advice;
 }
 
 std::string judge_loop(const SelfProof& proof) {

@@ -1,6 +1,7 @@
 // Was it the client? Judges from what a run noted about its own punctuality whether its figures are the
 // server's.
-//   Streams    more than 1 % of the requests of an open loop waited for one of `streams_max`.
+//   Streams    more than 1 % of the requests of an open loop waited for one of `streams_max`, or some did so
+//              until the run's end and were never sent.
 //   CPU        the client's thread used more than 85 % of a core for three seconds on end, or over the whole
 //              run where that is a second at least: what it then measures is its own queue.
 //   Loop       more than 1 % of its timed tasks ran over 4 ms late: so late may every stamp be that it took.
@@ -23,7 +24,8 @@ struct ProofFacts {
   double run_s = 0;
   double busy_s_longest = 0;  // on end above kBusyShare
   int32_t streams_max = 0;
-  int64_t reference_ns = 0;  // mean gap or median answer time; 0: not known
+  bool held_up_at_end = false;  // requests that were due were never sent
+  int64_t reference_ns = 0;     // mean gap or median answer time; 0: not known
   // Of the requests that did not wait for a stream: the others' is the limit's, not the loop's.
   std::vector<int64_t> unhindered_lateness_ns;
 };

@@ -146,6 +146,7 @@ void LoadRun::on_call_end(LoadCall* call) {
   auto node = calls_.extract(record.index);
   CHECK(!node.empty());
   ended_.push_back(std::move(node.mapped()));
+  record.chunks.shrink_to_fit();
   if (text_ == TextUse::kUntilCounted && record.output_tokens >= 0) std::string().swap(record.text);
   counts_.add(record);
   source_.finished(record);
@@ -161,7 +162,9 @@ void LoadRun::end_steady(int64_t at_ns) { steady_end_ns_ = std::min(steady_end_n
 
 void LoadRun::no_more() {
   sending_over_ = true;
-  drain_end_ns_ = now_ns() + to_ns(shape_.drain_s_max);
+  const int64_t planned_ns = driver_->planned_end_ns();
+  const int64_t drain_begin_ns = planned_ns >= 0 ? std::min(planned_ns, now_ns()) : now_ns();
+  drain_end_ns_ = drain_begin_ns + to_ns(shape_.drain_s_max);
   end_if_idle();
 }
 
@@ -183,10 +186,22 @@ void LoadRun::tick() {
   ended_.clear();
   if (stop_ && !interrupted_) interrupt();
   if (now >= deadline_ns_) expire_calls(now);
-  if (drain_end_ns_ >= 0 && now >= drain_end_ns_) give_up_all("not answered before the run's end");
+  end_late(now);
   watch_cpu(now);
   show_progress(now);
   schedule_tick();
+}
+
+// The drain is over. In an open loop whose streams are all taken, requests may still wait to be sent then;
+// they are given up, and the proof says that streams were missing.
+void LoadRun::end_late(int64_t now_ns) {
+  if (!sending_over_ && driver_->planned_end_ns() >= 0) {
+    if (now_ns < driver_->planned_end_ns() + to_ns(shape_.drain_s_max)) return;
+    end_steady(driver_->planned_end_ns());
+    held_up_at_end_ = driver_->is_held_up();
+    no_more();
+  }
+  if (drain_end_ns_ >= 0 && now_ns >= drain_end_ns_) give_up_all("not answered before the run's end");
 }
 
 void LoadRun::interrupt() {
@@ -265,6 +280,7 @@ ProofFacts LoadRun::proof_facts(const RunLog& log) const {
   facts.run_s = static_cast<double>(log.proof.loop.run_ns) / 1e9;
   facts.busy_s_longest = busy_s_longest_;
   facts.streams_max = shape_.streams_max;
+  facts.held_up_at_end = held_up_at_end_;
   facts.reference_ns =
       shape_.kind == LoadShape::Kind::kOpen ? mean_gap_ns(log.records) : median_answer_ns(log.records);
   facts.unhindered_lateness_ns = unhindered_lateness_ns_;

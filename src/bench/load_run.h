@@ -51,6 +51,7 @@ class LoadRun : public LoadSender, public LoadCallOwner, public std::enable_shar
   void cancel_later(const RequestRecord& record, int64_t after_ns);
   void tick();
   void schedule_tick();
+  void end_late(int64_t now_ns);
   void interrupt();
   void expire_calls(int64_t now_ns);
   void give_up_all(const char* why);
@@ -80,7 +81,7 @@ class LoadRun : public LoadSender, public LoadCallOwner, public std::enable_shar
   int64_t warm_up_end_ns_ = -1;  // when the first of them was due
   int64_t steady_end_ns_;
   int64_t drain_end_ns_ = -1;  // set when nothing is sent any more
-  bool sending_over_ = false, interrupted_ = false, over_ = false;
+  bool sending_over_ = false, interrupted_ = false, over_ = false, held_up_at_end_ = false;
   std::vector<int64_t> unhindered_lateness_ns_;
 
   ProgressCounts counts_;

@@ -437,6 +437,19 @@ TEST_F(LoadTest, WhatFindsNoStreamWaitsAndKeepsItsSchedule) {
   EXPECT_NE(log.proof.reason.find("one of 2 streams"), std::string::npos) << log.proof.reason;
 }
 
+TEST_F(LoadTest, WhatWaitsForAStreamBeyondTheDrainIsNotSent) {
+  open();
+  LoadShape shape = opened({0.1});
+  shape.streams_max = 1;
+  shape.drain_s_max = 0.1;
+  const RunLog log = run(paced(5, 0, "silent"), shape);
+  ASSERT_EQ(log.records.size(), 1u);
+  EXPECT_EQ(log.records[0].outcome, Outcome::kUnfinished);
+  EXPECT_EQ(log.steady_end_ns, 100 * kMs);
+  EXPECT_TRUE(log.proof.client_limited);
+  EXPECT_NE(log.proof.reason.find("in vain"), std::string::npos) << log.proof.reason;
+}
+
 TEST_F(LoadTest, PlannedCancellationsAreNoErrors) {
   open();
   auto requests = plans(4, "silent");

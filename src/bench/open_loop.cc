@@ -19,6 +19,7 @@ class OpenLoop : public LoadDriver {
   void on_end(const RequestRecord&) override {
     if (waiting_for_stream_) send_due();  // one has ended: one can go
   }
+  bool is_held_up() const override { return waiting_for_stream_; }
   int64_t planned_end_ns() const override {
     return shape_.open_stage_ends_s.empty() ? -1 : end_of(shape_.open_stage_ends_s.size() - 1);
   }
