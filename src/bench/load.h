@@ -98,7 +98,7 @@ struct SelfProof {
 
 struct RunLog {
   std::vector<RequestRecord> records;  // in the order of sending
-  TimePoint started{};  // what all times count from
+  TimePoint started{};                 // what all times count from
   double started_unix_s = 0;
   int64_t steady_begin_ns = 0;  // the steady window: from the end of the warm-up ...
   int64_t steady_end_ns =

@@ -35,6 +35,8 @@ struct Table {
   enum class Kind { kFigures, kFacts };  // kFacts: names and what they are, all of it words
   std::string id;                        // "latency": names the table in tables.csv
   Text title;
+  // "TTFT s · OWNER" says whose figures follow; the page shows an owner once above the neighbours that share
+  // it.
   std::vector<Text> columns;
   // [row][column]; the first column names the row, kNoFigure (bench/format.h) stands where there is none.
   std::vector<std::vector<Text>> rows;

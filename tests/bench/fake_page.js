@@ -81,14 +81,16 @@ globalThis.Chart = class {
 // What the page shows now, as plain values.
 globalThis.shown = () => {
   const elements = [...named.content.all()];
-  const rowsOf = (table) => [...table.all()].filter((e) => e.tag === 'tr').map((row) => row.children.map((cell) => cell.textContent));
+  const rowsOf = (table, part) => [...table.children.find((e) => e.tag === part).all()].filter((e) => e.tag === 'tr')
+    .map((row) => row.children.map((cell) => cell.textContent));
   return JSON.stringify({
     title: document.title,
     lang: document.documentElement.lang,
     headings: elements.filter((e) => /^h[123]$/.test(e.tag)).map((e) => e.textContent),
     contents: [...named.contents.all()].filter((e) => e.tag === 'a').map((e) => [e.attributes.href, e.textContent]),
     ids: elements.map((e) => e.attributes.id).filter((id) => id !== undefined),
-    tables: elements.filter((e) => e.tag === 'table' && e.attributes['aria-labelledby']).map((e) => [e.attributes['aria-labelledby'], rowsOf(e)]),
+    tables: elements.filter((e) => e.tag === 'table' && e.attributes['aria-labelledby'])
+      .map((e) => [e.attributes['aria-labelledby'], {head: rowsOf(e, 'thead'), body: rowsOf(e, 'tbody')}]),
     alert: elements.filter((e) => e.attributes.role === 'alert').map((e) => e.textContent),
     text: named.content.textContent,
     foot: named.foot.textContent,

@@ -47,15 +47,21 @@ Section latency_section(Random& random) {
   Table table;
   table.id = "latency";
   table.title = {"Time to first token and whole answers", "首 token 延迟与总延迟"};
+  const Text ours = {"hussar 0.1.0: SmolLM2-135M-Instruct, 2 cores",
+                     "hussar 0.1.0：SmolLM2-135M-Instruct，2 核"};
+  const Text article = {"article: Qwen2.5-0.5B, 4 x RTX 4090D", "原文：Qwen2.5-0.5B，4 × RTX 4090D"};
+  const auto of = [](const Text& owner, Text name) {
+    return Text{name.en + " · " + owner.en, name.zh + " · " + owner.zh};
+  };
   table.columns = {{"input tokens", "输入 token"},
-                   {"TTFT p50, s", "TTFT p50，s"},
-                   {"TTFT p99, s", "TTFT p99，s"},
-                   {"TTFT warm, s", "TTFT（热），s"},
-                   {"total p50, s", "总延迟 p50，s"},
-                   {"output tokens", "输出 token"},
-                   {"output tok/s", "输出 token/s"},
-                   {"article: TTFT, s (Qwen2.5-0.5B, 4090D)", "原文 TTFT，s（Qwen2.5-0.5B，4090D）"},
-                   {"article: total, s (Qwen2.5-0.5B, 4090D)", "原文总延迟，s（Qwen2.5-0.5B，4090D）"},
+                   of(ours, {"TTFT p50, s", "TTFT p50，s"}),
+                   of(ours, {"TTFT p99, s", "TTFT p99，s"}),
+                   of(ours, {"TTFT warm, s", "TTFT（热），s"}),
+                   of(ours, {"total p50, s", "总延迟 p50，s"}),
+                   of(ours, {"output tokens", "输出 token"}),
+                   of(ours, {"output tok/s", "输出 token/s"}),
+                   of(article, {"TTFT, s", "TTFT，s"}),
+                   of(article, {"total, s", "总延迟，s"}),
                    {"note", "备注"}};
   const double lengths[] = {128, 512, 1024, 2048, 4096, 8192};
   const double article_ttft[] = {0.38, 0.41, 0.45, 0.52, 0.61, 0.75};
@@ -83,8 +89,8 @@ Section latency_section(Random& random) {
     for (const double value : values) row.push_back(fits ? figure(value) : none());
     row.push_back(fits ? Text{"512"} : none());
     row.push_back(fits ? figure(512 / values[3]) : none());
-    row.push_back(figure(article_ttft[i]));
-    row.push_back(figure(article_total[i]));
+    row.push_back({format_given(article_ttft[i])});
+    row.push_back({format_given(article_total[i])});
     row.push_back(fits ? Text{"measured", "已测量"}
                        : Text{"does not fit: 8192 + 512 tokens, the context is 8192",
                               "放不下：8192 + 512 token，上下文为 8192"});

@@ -9,6 +9,23 @@ const textColumns = (text) => [...text].reduce((sum, c) => sum + (c.codePointAt(
 // A unit stays with the word before it: "E2E mean, s".
 const unbroken = (text) => text.replace(/([,，]) ?(\S{1,5})$/, (_, comma, unit) => comma + (comma === ',' ? '\u00a0' : '\u2060') + unit);
 
+// "TTFT s · hussar: SmolLM2, 2 cores" says whose figure it is; an owner that neighbours share stands once, above them.
+function makeHead(columns, classes) {
+  const parts = columns.map((text) => text.split(/ · (.*)/s, 2));
+  const owner = (i) => parts[i]?.[1];
+  const shared = (i) => owner(i) !== undefined && (owner(i) === owner(i - 1) || owner(i) === owner(i + 1));
+  const head = (text, i, rows) => make('th', {scope: 'col', rowspan: rows, class: classes[i]}, unbroken(text));
+  if (!columns.some((_, i) => shared(i))) return make('thead', {}, make('tr', {}, columns.map((text, i) => head(text, i, null))));
+  const above = [];
+  for (let i = 0, span; i < columns.length; i += span) {
+    for (span = 1; shared(i) && owner(i + span) === owner(i);) span++;
+    above.push(shared(i)
+      ? make('th', {scope: 'colgroup', colspan: span, class: 'owner'}, owner(i))
+      : head(columns[i], i, 2));
+  }
+  return make('thead', {}, make('tr', {}, above), make('tr', {}, columns.map((_, i) => shared(i) ? head(parts[i][0], i, null) : null)));
+}
+
 function makeTable(table, headingLevel) {
   const titleId = 'table-' + table.id;
   const isWordy = (i) => table.rows.some((row) => i < row.length && textColumns(pick(row[i])) > wordyColumns);
@@ -16,14 +33,13 @@ function makeTable(table, headingLevel) {
   const cell = (text, i) => i === 0
     ? make('th', {scope: 'row', class: classes[i]}, text)
     : make('td', {class: classes[i]}, text);
-  const head = make('tr', {}, table.columns.map((column, i) => make('th', {scope: 'col', class: classes[i]}, unbroken(pick(column)))));
   const rows = table.rows.map((row) => make('tr', {}, row.map((text, i) => cell(pick(text), i))));
   return make('div', {class: 'table'},
     make(headingLevel, {id: titleId}, pick(table.title)),
     rows.length === 0
       ? make('p', {class: 'notes'}, word('emptyTable'))
       : make('div', {class: 'scroll', role: 'region', tabindex: '0', 'aria-labelledby': titleId},
-        make('table', {'aria-labelledby': titleId, class: table.columns.length <= narrowColumnsMax ? 'narrow' : null}, make('thead', {}, head), make('tbody', {}, rows))),
+        make('table', {'aria-labelledby': titleId, class: table.columns.length <= narrowColumnsMax ? 'narrow' : null}, makeHead(table.columns.map(pick), classes), make('tbody', {}, rows))),
     makeNotes(table.notes));
 }
 
