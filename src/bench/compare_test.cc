@@ -81,7 +81,7 @@ const ComparedFigure* find(const ComparedRow& row, const std::string& name) {
                                   [&](const ComparedFigure& figure) { return figure.name == name; });
   return found == row.figures.end() ? nullptr : &*found;
 }
-Verdict verdict(const Comparison& comparison, const std::string& name) {
+FigureVerdict verdict(const Comparison& comparison, const std::string& name) {
   const ComparedFigure* figure = find(comparison.rows.at(0), name);
   EXPECT_TRUE(figure != nullptr) << name;
   return figure ? figure->verdict : FigureVerdict::kFigureOnly;

@@ -134,7 +134,8 @@ TEST_F(ArticleCells, LongOutputAsksForWhatFits) {
   ASSERT_EQ(result.records.size(), 2u);
   EXPECT_EQ(result.records[0].outcome, Outcome::kOk) << result.records[0].detail;
   EXPECT_FALSE(result.records[0].text.empty());
-  const Json* tokens = Json(result.workload).find("output_tokens");
+  const Json workload(result.workload);
+  const Json* tokens = workload.find("output_tokens");
   ASSERT_NE(tokens, nullptr);
   EXPECT_LT(*tokens->as_int(), 1000);
 }
@@ -163,7 +164,7 @@ TEST_F(ArticleCells, WhatRunsWhenItsTimeIsOverIsCutOff) {
   Bench bench(server_->url(), quick);
   const CellResult result = bench.run(bench.cell("latency/128/cold"), {0.1, 0});
   EXPECT_EQ(result.status, "cut");
-  EXPECT_EQ(result.note.en, "0 of 2 requests; 8 instead of 512 new tokens; ended after 0.10 s");
+  EXPECT_EQ(result.note.en, "0 of 2 requests; 8 instead of 512 new tokens; ended after 0.100 s");
   ASSERT_EQ(result.records.size(), 1u);
   EXPECT_EQ(result.records[0].outcome, Outcome::kUnfinished);
 }
