@@ -89,7 +89,7 @@ FigureVerdict verdict(const Comparison& comparison, const std::string& name) {
 
 TEST(Compare, SeesASlowerServer) {
   const Comparison comparison = compare({.seed = 1}, {.scale = 1.5, .seed = 2});
-  for (const char* name : {"ttft_ms.p50", "ttft_ms.p99", "tpot_ms.p50", "itl_ms.p50", "e2e_ms.p50", "qps",
+  for (const char* name : {"ttft_ms.p50", "tpot_ms.p50", "itl_ms.p50", "e2e_ms.p50", "qps",
                            "output_tokens_per_s", "normalised_ms_per_token.p50"}) {
     const ComparedFigure* figure = find(comparison.rows[0], name);
     ASSERT_TRUE(figure) << name;
@@ -239,10 +239,10 @@ TEST(Compare, RegressionsHaveAThreshold) {
       << "better is no regression";
   // Error rates: points, not parts of a rate that may be 0.
   const Comparison errors = compare({.answers = 500, .seed = 3}, {.answers = 440, .errors = 60, .seed = 3});
-  EXPECT_TRUE(std::any_of(regressions(errors, 10).begin(), regressions(errors, 10).end(),
-                          [](const std::string& line) {
-                            return line.find("Error rate is worse by 12 % points") != std::string::npos;
-                          }));
+  const std::vector<std::string> worse = regressions(errors, 10);
+  EXPECT_TRUE(std::any_of(worse.begin(), worse.end(), [](const std::string& line) {
+    return line.find("Error rate is worse by 12 % points") != std::string::npos;
+  }));
   for (const std::string& line : regressions(errors, 13))
     EXPECT_EQ(line.find("Error rate"), std::string::npos);
 }

@@ -111,8 +111,10 @@ Result<void> try_one_request(Target& target, const WorkloadOptions& workload, co
     case Outcome::kOk:
     case Outcome::kEmptyAnswer:  // a model may have nothing to say to a greeting
       return {};
-    case Outcome::kHttp4xx:
     case Outcome::kBadJson:
+      return Error{ErrorCode::kInvalid,
+                   what + (spec.stream ? "; for a server that can't stream, add --no-stream" : ""), ""};
+    case Outcome::kHttp4xx:
       return Error{ErrorCode::kInvalid, what, ""};
     case Outcome::kConnectFailed:
     case Outcome::kConnectTimeout:

@@ -97,7 +97,7 @@ class PacedServerImpl : public PacedServer, private Watched {
   ~PacedServerImpl() override {
     stop();
     sessions_.clear();
-    if (listener_ >= 0) ::close(listener_);
+    close_listener();
   }
 
   Result<void> listen();
@@ -132,6 +132,7 @@ class PacedServerImpl : public PacedServer, private Watched {
   bool accept_one();
   void add_session(int fd, std::string peer);
   void sweep();
+  void close_listener();
 
   const PacedServerOptions options_;
   const Handler handler_;
@@ -481,12 +482,19 @@ void PacedServerImpl::stop() {
     if (std::exchange(stopping_, true)) return;
   }
   thaw_.notify_all();
-  if (!thread_.joinable()) return;
-  loop_->post([this] {
-    while (!sessions_.empty()) sessions_.begin()->second->end();
-    loop_->stop();
-  });
-  thread_.join();
+  if (thread_.joinable()) {
+    loop_->post([this] {
+      while (!sessions_.empty()) sessions_.begin()->second->end();
+      loop_->stop();
+    });
+    thread_.join();
+  }
+  close_listener();
+}
+
+// While it is open the system still accepts connections, which nobody would ever serve.
+void PacedServerImpl::close_listener() {
+  if (listener_ >= 0) ::close(std::exchange(listener_, -1));
 }
 
 }  // namespace

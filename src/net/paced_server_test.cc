@@ -230,6 +230,13 @@ TEST_F(PacedServerTest, RefusesWhatIsTooLargeOrMalformed) {
   EXPECT_EQ(client.read_until("ok!"), "ok!");
 }
 
+TEST_F(PacedServerTest, NobodyListensAfterItStopped) {
+  start([](const HttpRequest&) { return PacedAnswer{[](PacedPiece*) { return false; }}; });
+  const int port = server_->port();
+  server_->stop();
+  EXPECT_FALSE(RawClient(port).connected());
+}
+
 TEST_F(PacedServerTest, RefusesATakenPort) {
   start([](const HttpRequest&) { return PacedAnswer{}; });
   PacedServerOptions options;
