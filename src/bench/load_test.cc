@@ -537,11 +537,12 @@ class AskingSource : public RequestSource {
     EXPECT_EQ(record.outcome, Outcome::kOk);
     EXPECT_EQ(record.text, "ab");
   }
-  int finished_ = 0;
+  int finished_count() const { return finished_; }
 
  private:
   PlannedRequest request_;
   std::set<int32_t> running_;
+  int finished_ = 0;
 };
 
 TEST_F(LoadTest, TheSourceHearsOfEachAnswerBeforeItIsAskedForMore) {
@@ -558,7 +559,7 @@ TEST_F(LoadTest, TheSourceHearsOfEachAnswerBeforeItIsAskedForMore) {
   LoadShape shape = closed({{1, 0}});
   shape.think_s_min = shape.think_s_max = 0.01;
   const RunLog log = run_load(*target_, source, shape, options, stop_);
-  EXPECT_EQ(source.finished_, 6);
+  EXPECT_EQ(source.finished_count(), 6);
   EXPECT_EQ(records, 6);
   EXPECT_GE(shown, 1);
 }
