@@ -121,7 +121,7 @@ TEST(Sections, AreWholeWithNothingMeasured) {
   const Table table = table_of(latency_section(empty_run()), "latency");
   EXPECT_EQ(table.rows.size(), 6u);
   EXPECT_EQ(at(table, "8192", "Status"), "not measured");
-  EXPECT_EQ(at(table, "8192", "TTFT s · article"), "0.75");
+  EXPECT_EQ(at(table, "8192", "TTFT s · article"), "0.750");
 }
 
 TEST(LatencySection, StandsBesideTheArticle) {
@@ -135,12 +135,12 @@ TEST(LatencySection, StandsBesideTheArticle) {
   const Section section = latency_section(run);
   const Table& table = table_of(section, "latency");
   EXPECT_EQ(at(table, "128", "n, cold"), "3 + 1");
-  EXPECT_EQ(at(table, "128", "TTFT s, cold"), "0.40 (0.38 to 0.50)");
-  EXPECT_EQ(at(table, "128", "TTFT s, warm"), "0.10");
-  EXPECT_EQ(at(table, "128", "total s, cold"), "2.10 (2.00 to 2.50)");
-  EXPECT_EQ(at(table, "128", "TTFT s · article"), "0.38");
+  EXPECT_EQ(at(table, "128", "TTFT s, cold"), "0.400 (0.380 – 0.500)");
+  EXPECT_EQ(at(table, "128", "TTFT s, warm"), "0.100");
+  EXPECT_EQ(at(table, "128", "total s, cold"), "2.10 (2.00 – 2.50)");
+  EXPECT_EQ(at(table, "128", "TTFT s · article"), "0.380");
   EXPECT_EQ(at(table, "128", "total s · article"), "2.14");
-  EXPECT_EQ(at(table, "128", "new tokens"), "512 (400 to 512)");
+  EXPECT_EQ(at(table, "128", "new tokens"), "512 (400 – 512)");
   EXPECT_EQ(at(table, "512", "TTFT s, cold"), kNoFigure);
   EXPECT_EQ(at(table, "512", "Status"), "does not fit: context of 512 tokens; not measured");
   EXPECT_EQ(at(table, "4096", "Status"), "cut: --quick stops at 2048");
@@ -215,7 +215,7 @@ TEST(ConcurrencySection, CountsAndComparesUsers) {
   EXPECT_EQ(at(table, "10", "n"), "100");
   EXPECT_EQ(at(table, "10", "QPS"), "10.0");
   EXPECT_EQ(at(table, "10", "QPS · article"), "8.70");
-  EXPECT_EQ(at(table, "10", "mean latency s"), "1.00 (1.00 to 1.00)");
+  EXPECT_EQ(at(table, "10", "mean latency s"), "1.00 (1.00 – 1.00)");
   EXPECT_EQ(at(table, "10", "errors"), format_percent(1.0 / 101) + " (http_429: 1)");
   EXPECT_EQ(at(table, "75", "errors", 1), "1.2 %");
   EXPECT_EQ(at(table, "10", "server's memory"), format_bytes(2e9));
@@ -283,7 +283,7 @@ TEST(StructuredSection, CountsVerdicts) {
   check_all(run);
   const Section section = structured_section(run);
   const Table& table = table_of(section, "structured");
-  EXPECT_EQ(at(table, "article's task, plain", "legal JSON"), "8/11: 72.7 % (43.4 % to 90.3 %)");
+  EXPECT_EQ(at(table, "article's task, plain", "legal JSON"), "8/11: 72.7 % (43.4 % – 90.3 %)");
   EXPECT_TRUE(at(table, "article's task, plain", "legal once unwrapped").starts_with("9/11"));
   EXPECT_TRUE(at(table, "article's task, plain", "nothing wrong").starts_with("8/11"));
   EXPECT_EQ(at(table, "article's task, plain", "legal JSON · article"), "97 %");
@@ -322,7 +322,7 @@ TEST(MultiTurnSection, ScoresByDistance) {
   check_all(run);
   const Section section = multi_turn_section(run);
   const Table& table = table_of(section, "multi_turn_zh");
-  EXPECT_EQ(at(table, "8", "facts recalled"), "4/4: 100 % (51 % to 100 %)");
+  EXPECT_EQ(at(table, "8", "facts recalled"), "4/4: 100 % (51 % – 100 %)");
   EXPECT_TRUE(at(table, "32", "facts recalled").starts_with("1/1"));
   EXPECT_EQ(at(table, "8", "asked twice"), "4 both right, 0 contradict, 0 both wrong");
   EXPECT_TRUE(at(table, "8", "the newest").starts_with("3/4"));
