@@ -90,7 +90,9 @@ void Scanner::read_object(const Field (&fields)[kCount]) {
       cursor_.refuse();
     } else {
       seen |= 1u << index;
-      (this->*fields[index].read)();
+      // Not in one expression: GCC 12's sanitizer would check a wrong index.
+      const auto read = fields[index].read;
+      (this->*read)();
     }
   }
 }

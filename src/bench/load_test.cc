@@ -508,7 +508,8 @@ TEST_F(LoadTest, WithoutKeepAliveEachRequestHasItsConnection) {
     EXPECT_EQ(record.outcome, Outcome::kOk) << record.detail;
     EXPECT_FALSE(record.connection_reused);
   }
-  const std::string* connection = server_.requests().back().header("Connection");
+  const HttpRequest request = server_.requests().back();
+  const std::string* connection = request.header("Connection");
   ASSERT_NE(connection, nullptr);
   EXPECT_EQ(*connection, "close");
 }

@@ -84,9 +84,9 @@ class ArticleCells : public testing::Test {
     return truths_.size();
   }
 
-  std::unique_ptr<MockServer> server_;
   std::mutex mutex_;
   std::vector<MockTruth> truths_;
+  std::unique_ptr<MockServer> server_;  // last: it stops before what it writes to goes
 };
 
 TEST_F(ArticleCells, LatencyHasUniqueAndRepeatedPrompts) {
