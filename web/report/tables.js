@@ -9,6 +9,9 @@ const textColumns = (text) => [...text].reduce((sum, c) => sum + (c.codePointAt(
 // A unit stays with the word before it: "E2E mean, s".
 const unbroken = (text) => text.replace(/([,，]) ?(\S{1,5})$/, (_, comma, unit) => comma + (comma === ',' ? '\u00a0' : '\u2060') + unit);
 
+// "0.40 (0.38 – 0.50)" may be cut before its bracket only.
+const whole = (text) => text.split(/(\(.*\))/).map((part) => part.startsWith('(') ? make('span', {class: 'whole'}, part) : part);
+
 // "TTFT s · hussar: SmolLM2, 2 cores" says whose figure it is; an owner that neighbours share stands once, above them.
 function makeHead(columns, classes) {
   const parts = columns.map((text) => text.split(/ · (.*)/s, 2));
@@ -28,11 +31,14 @@ function makeHead(columns, classes) {
 
 function makeTable(table, headingLevel) {
   const titleId = 'table-' + table.id;
+  const isFigure = (i) => table.figure_columns[i] === true;
   const isWordy = (i) => table.rows.some((row) => i < row.length && textColumns(pick(row[i])) > wordyColumns);
-  const classes = table.columns.map((_, i) => [table.figure_columns[i] && 'figure', isWordy(i) && 'wordy'].filter(Boolean).join(' ') || null);
+  const isRange = (i) => isFigure(i) && table.rows.some((row) => i < row.length && pick(row[i]).includes(' ('));
+  const classes = table.columns.map((_, i) =>
+    [isFigure(i) ? 'figure' : isFigure(i - 1) && 'after', isRange(i) ? 'range' : isWordy(i) && 'wordy'].filter(Boolean).join(' ') || null);
   const cell = (text, i) => i === 0
     ? make('th', {scope: 'row', class: classes[i]}, text)
-    : make('td', {class: classes[i]}, text);
+    : make('td', {class: classes[i]}, isRange(i) ? whole(text) : text);
   const rows = table.rows.map((row) => make('tr', {}, row.map((text, i) => cell(pick(text), i))));
   return make('div', {class: 'table'},
     make(headingLevel, {id: titleId}, pick(table.title)),
