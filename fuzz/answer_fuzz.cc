@@ -18,7 +18,7 @@ void check_record(const hussar::RequestRecord& record) {
   CHECK((record.outcome == Outcome::kOk) == record.detail.empty());
   CHECK(hussar::is_valid_utf8(record.detail) && hussar::is_valid_utf8(record.text));
   CHECK(record.output_tokens >= -1 && record.prompt_tokens >= -1 && record.cached_tokens >= -1);
-  CHECK(record.finish_reason.size() <= 64);
+  CHECK(record.finish_reason.size() <= 200 && hussar::is_valid_utf8(record.finish_reason));
   CHECK(record.chunks.empty() == (record.first_token_ns < 0));
   int64_t last_ns = record.first_token_ns;
   for (const hussar::TextChunk& chunk : record.chunks) {

@@ -12,7 +12,6 @@ namespace hussar {
 namespace {
 
 constexpr std::string_view kDone = "[DONE]";
-constexpr size_t kFinishReasonBytesMax = 64;
 constexpr int64_t kTokensMax = std::numeric_limits<int32_t>::max();
 
 const std::string* find_header(const std::vector<HttpHeader>& headers, std::string_view name) {
@@ -64,9 +63,12 @@ void AnswerReader::body(std::string_view bytes, int64_t at_ns) {
   }
   const size_t bytes_max = bad_status_ ? kErrorBodyBytesMax : kWholeAnswerBytesMax;
   document_ += bytes.substr(0, bytes_max - document_.size());
-  if (document_.size() == bytes_max && !bad_status_ && fault_.empty()) {
-    fault_ = "the answer is longer than " + std::to_string(bytes_max) + " bytes";
-  }
+  if (document_.size() == bytes_max && !bad_status_) exceed(bytes_max, "bytes");
+}
+
+void AnswerReader::exceed(size_t limit, const char* unit) {
+  over_limit_ = true;
+  if (fault_.empty()) fault_ = "the answer is longer than " + std::to_string(limit) + " " + unit;
 }
 
 void AnswerReader::give_up(Outcome why, std::string detail) {
@@ -84,10 +86,8 @@ void AnswerReader::read_events(int64_t at_ns) {
 
 void AnswerReader::read_event(const SseEvent& event, int64_t at_ns) {
   any_events_ = true;
-  if (done_) return;
-  if (event.name == "error") {
-    return report_error(event.data);
-  }
+  if (done_ || over_limit_) return;
+  if (event.name == "error") return report_error(event.data);
   const std::string_view data = trim(event.data);
   if (data == kDone) {
     done_ = true;
@@ -121,12 +121,14 @@ bool AnswerReader::scan(std::string_view json, AnswerEvent* event) {
 void AnswerReader::take(const AnswerEvent& event, int64_t at_ns) {
   if (event.has_usage) take_usage(event);
   if (!event.finish_reason.empty()) {
-    record_->finish_reason = event.finish_reason.substr(0, kFinishReasonBytesMax);
+    record_->finish_reason = one_line(event.finish_reason);
   }
   if (event.ttft_s) record_->server_ttft_s = *event.ttft_s;
   record_->text_bytes += static_cast<int64_t>(event.text_bytes);
   if (event.has_text) any_text_ = true;
   if (options_.streamed) add_chunk(event, at_ns);
+  if (record_->text_bytes > static_cast<int64_t>(kWholeAnswerBytesMax)) exceed(kWholeAnswerBytesMax, "bytes");
+  if (record_->chunks.size() == kChunksMax) exceed(kChunksMax, "events");
 }
 
 void AnswerReader::mismatch(std::string what) {

@@ -16,6 +16,7 @@
 namespace hussar {
 
 inline constexpr size_t kWholeAnswerBytesMax = 16 << 20;
+inline constexpr size_t kChunksMax = 1 << 20;
 inline constexpr size_t kErrorBodyBytesMax = 64 << 10;
 
 struct AnswerReaderOptions {
@@ -66,6 +67,7 @@ class AnswerReader {
   void read_event(const SseEvent& event, int64_t at_ns);
   void read_document(int64_t at_ns);
   void report_error(std::string_view document);
+  void exceed(size_t limit, const char* unit);
   void take(const AnswerEvent& event, int64_t at_ns);
   void take_usage(const AnswerEvent& event);
   void add_chunk(const AnswerEvent& event, int64_t at_ns);
@@ -87,7 +89,7 @@ class AnswerReader {
   std::string document_;  // whole answers and error bodies
   AnswerEvent event_;     // kept for its memory
 
-  bool any_events_ = false, any_text_ = false, done_ = false;
+  bool any_events_ = false, any_text_ = false, done_ = false, over_limit_ = false;
   std::string error_;     // an error in a 200
   std::string fault_;     // why the answer is not what the API promises
   std::string mismatch_;  // how the counts contradict each other

@@ -222,6 +222,23 @@ TEST(AnswerReader, KeepsToItsLimits) {
   record = read(call);
   EXPECT_EQ(record.outcome, Outcome::kBadJson);
   EXPECT_NE(record.detail.find("longer"), std::string::npos);
+  // A stream without an end.
+  RequestRecord endless;
+  AnswerReader reader({.streamed = true, .keep_text = true}, &endless);
+  reader.head(200, kStream, 0);
+  std::string flood;
+  for (int i = 0; i < 1024; ++i) flood += text_event("a");
+  for (size_t i = 0; i < 2 * kChunksMax / 1024; ++i) reader.body(flood, 1);
+  EXPECT_TRUE(reader.settled());
+  EXPECT_EQ(endless.chunks.size(), kChunksMax);
+  EXPECT_EQ(endless.text.size(), kChunksMax);
+  reader.end(CallEnd::kDone, "", 2);
+  EXPECT_EQ(endless.outcome, Outcome::kBadJson);
+  EXPECT_EQ(endless.detail, "the answer is longer than 1048576 events");
+  call = {.pieces = std::vector<std::string>(40, text_event(std::string(1'000'000, 'x')))};
+  record = read(call);
+  EXPECT_EQ(record.outcome, Outcome::kBadJson);
+  EXPECT_LT(record.text.size(), kWholeAnswerBytesMax + 1'000'001);
   record = read({.status = 500, .pieces = {std::string(10'000'000, 'x')}});
   EXPECT_EQ(record.outcome, Outcome::kHttp5xx);
   EXPECT_LT(record.detail.size(), 300u);

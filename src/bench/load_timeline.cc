@@ -9,7 +9,8 @@
 namespace hussar {
 namespace {
 
-constexpr double kBinsMax = 120;
+constexpr double kBinsMin = 12, kBinsMax = 120;
+constexpr double kRequestsABin = 10;  // about, so that a bin's quantiles mean something
 constexpr double kBinSecondsMin = 0.25;
 constexpr double kNsPerSecond = 1e9;
 constexpr double kGap = std::numeric_limits<double>::quiet_NaN();
@@ -23,13 +24,14 @@ struct Bin {
 class Timeline {
  public:
   explicit Timeline(const RunLog& log) {
-    const double run_s = std::max<double>(kBinSecondsMin, static_cast<double>(log.end_ns) / kNsPerSecond);
-    bin_s_ = std::max(kBinSecondsMin, run_s / kBinsMax);
-    bins_.resize(static_cast<size_t>(std::ceil(run_s / bin_s_)) + 1);
+    const double run_s = std::max(kBinSecondsMin, static_cast<double>(log.end_ns) / kNsPerSecond);
+    const double by_requests = static_cast<double>(log.records.size()) / kRequestsABin;
+    const double by_time = std::min(kBinsMax, std::floor(run_s / kBinSecondsMin));
+    // Equal parts of the whole run: a last bin that is cut short would show a peak that is none.
+    const double count = std::clamp(std::floor(by_requests), std::min(kBinsMin, by_time), by_time);
+    bins_.resize(static_cast<size_t>(count));
+    bin_s_ = run_s / count;
     for (const RequestRecord& record : log.records) add(record);
-    // The last one is cut short.
-    while (bins_.size() > 1 && static_cast<double>(bins_.size()) * bin_s_ > run_s + bin_s_ / 2)
-      bins_.pop_back();
   }
 
   const std::vector<Bin>& bins() const { return bins_; }

@@ -130,6 +130,7 @@ Json sample_to_json(const ServerSample& sample) {
                     {"generation_tokens_total", known(sample.generation_tokens)},
                     {"resident_bytes", known(sample.resident_bytes)},
                     {"cpu_cores", known(sample.cpu_cores)},
+                    {"memory_available_bytes", known(sample.memory_available_bytes)},
                     {"gpu_memory_bytes", known(sample.gpu_memory_bytes)},
                     {"gpu_memory_total_bytes", known(sample.gpu_memory_total_bytes)},
                     {"gpu_power_w", known(sample.gpu_power_w)},

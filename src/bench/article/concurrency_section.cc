@@ -53,7 +53,7 @@ Text error_share_of(const ArticleConcurrency& row) { return plain(format_percent
 
 Text article_memory(const ArticleConcurrency& row) {
   if (row.gpu_memory_gb < 0) return {"at risk of running out", "有耗尽风险"};
-  return plain(format_figure(row.gpu_memory_gb, "GB"));
+  return plain(format_given(row.gpu_memory_gb) + " GB");
 }
 
 std::vector<Text> measured_cells(const CellResult* cell, int32_t users) {
@@ -101,8 +101,8 @@ Table users_table(const ArticleRun& run, const Variant& variant) {
     std::vector<Text> cells = {plain(std::to_string(row.users))};
     for (Text& one : measured_cells(cell, row.users)) cells.push_back(std::move(one));
     cells.push_back(cell ? memory_of(cell->server_samples) : no_figure());
-    cells.push_back(plain(format_figure(row.qps)));
-    cells.push_back(plain(format_figure(row.latency_s)));
+    cells.push_back(plain(format_given(row.qps)));
+    cells.push_back(plain(format_given(row.latency_s)));
     cells.push_back(error_share_of(row));
     cells.push_back(article_memory(row));
     cells.push_back(is_planned(run, id)

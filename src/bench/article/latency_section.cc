@@ -73,8 +73,8 @@ Table length_table(const ArticleRun& run) {
                           figure_or_status(warm, ttft),
                           figure_or_status(cold, total),
                           figure_or_status(warm, total),
-                          plain(format_figure(row.ttft_s)),
-                          plain(format_figure(row.total_s)),
+                          plain(format_given(row.ttft_s)),
+                          plain(format_given(row.total_s)),
                           {std::string(row.note_en), std::string(row.note_zh)},
                           row_status(run, row.input_tokens, {PromptKind::kCold, PromptKind::kWarm})});
   }
@@ -112,8 +112,8 @@ Table article_prompt_table(const ArticleRun& run) {
     table.rows.push_back({plain(std::to_string(row.input_tokens)), plain(count_text(cell)),
                           figure_or_status(cell, prompt_tokens), figure_or_status(cell, new_tokens),
                           figure_or_status(cell, ttft), figure_or_status(cell, total),
-                          plain(format_count(row.real_input_tokens)), plain(format_figure(row.ttft_s)),
-                          plain(format_figure(row.total_s)),
+                          plain(format_count(row.real_input_tokens)), plain(format_given(row.ttft_s)),
+                          plain(format_given(row.total_s)),
                           row_status(run, row.input_tokens, {PromptKind::kArticle})});
   }
   table.notes = {

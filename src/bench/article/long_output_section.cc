@@ -84,7 +84,7 @@ std::vector<Measure> measures() {
        none},
       {{"total, s", "总耗时，秒"},
        [](const LongAnswer& a) { return plain(format_figure(seconds_of(*a.record))); },
-       plain(format_figure(kArticleLongSeconds))},
+       plain(format_given(kArticleLongSeconds))},
       {{"tokens/s, whole answer", "每秒 token，整个回答"},
        [](const LongAnswer& a) {
          const double seconds = seconds_of(*a.record);

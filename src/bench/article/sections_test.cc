@@ -121,7 +121,7 @@ TEST(Sections, AreWholeWithNothingMeasured) {
   const Table table = table_of(latency_section(empty_run()), "latency");
   EXPECT_EQ(table.rows.size(), 6u);
   EXPECT_EQ(at(table, "8192", "Status"), "not measured");
-  EXPECT_EQ(at(table, "8192", "TTFT s · article"), "0.750");
+  EXPECT_EQ(at(table, "8192", "TTFT s · article"), "0.75");
 }
 
 TEST(LatencySection, StandsBesideTheArticle) {
@@ -138,7 +138,7 @@ TEST(LatencySection, StandsBesideTheArticle) {
   EXPECT_EQ(at(table, "128", "TTFT s, cold"), "0.400 (0.380 – 0.500)");
   EXPECT_EQ(at(table, "128", "TTFT s, warm"), "0.100");
   EXPECT_EQ(at(table, "128", "total s, cold"), "2.10 (2.00 – 2.50)");
-  EXPECT_EQ(at(table, "128", "TTFT s · article"), "0.380");
+  EXPECT_EQ(at(table, "128", "TTFT s · article"), "0.38");
   EXPECT_EQ(at(table, "128", "total s · article"), "2.14");
   EXPECT_EQ(at(table, "128", "new tokens"), "512 (400 – 512)");
   EXPECT_EQ(at(table, "512", "TTFT s, cold"), kNoFigure);
@@ -214,7 +214,7 @@ TEST(ConcurrencySection, CountsAndComparesUsers) {
   const Table& table = table_of(section, "concurrency_short_no_think");
   EXPECT_EQ(at(table, "10", "n"), "100");
   EXPECT_EQ(at(table, "10", "QPS"), "10.0");
-  EXPECT_EQ(at(table, "10", "QPS · article"), "8.70");
+  EXPECT_EQ(at(table, "10", "QPS · article"), "8.7");
   EXPECT_EQ(at(table, "10", "mean latency s"), "1.00 (1.00 – 1.00)");
   EXPECT_EQ(at(table, "10", "errors"), format_percent(1.0 / 101) + " (http_429: 1)");
   EXPECT_EQ(at(table, "75", "errors", 1), "1.2 %");
