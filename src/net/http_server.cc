@@ -428,7 +428,10 @@ Result<void> HttpServerImpl::bind(const std::string& host, int port) {
   const std::string place = host + ":" + std::to_string(port);
   BoostError error;
   tcp::resolver resolver(io_);
-  const auto found = resolver.resolve(host, std::to_string(port), tcp::resolver::passive, error);
+  auto found = resolver.resolve(host, std::to_string(port), tcp::resolver::passive, error);
+  // A bare machine or container may know no names at all.
+  if (error && host == "localhost")
+    found = resolver.resolve("127.0.0.1", std::to_string(port), tcp::resolver::passive, error);
   if (error || found.empty()) {
     return Error{ErrorCode::kInvalid, "can't read the address " + host + ": " + error.message(), "--host"};
   }

@@ -4,6 +4,7 @@
 
 #include <atomic>
 
+#include "base/check.h"
 #include "net/http_server.h"
 #include "net/raw_server.h"
 
@@ -16,8 +17,8 @@ std::unique_ptr<StreamClient> make_client(const std::string& url, StreamClientOp
   options.url = url;
   options.header_bytes_max = 1000;
   auto client = StreamClient::create(options);
-  EXPECT_TRUE(client.ok()) << client.error().message;
-  return client.ok() ? std::move(*client) : nullptr;
+  CHECK_NOTE(client.ok(), client.error().message.c_str());  // nothing can go on without it
+  return std::move(*client);
 }
 
 std::string get_wire(const StreamClient& client, std::string_view path = "/") {

@@ -39,6 +39,9 @@ Result<std::vector<SocketAddress>> resolve_host(const std::string& host, const s
     hints.ai_flags = 0;
     code = getaddrinfo(host.c_str(), port.c_str(), &hints, &found);
   }
+  // A bare machine or container may know no names at all; this one never needs a lookup. No name means the
+  // loopback addresses.
+  if (code != 0 && host == "localhost") code = getaddrinfo(nullptr, port.c_str(), &hints, &found);
   if (code != 0) return Error{ErrorCode::kIo, "can't find the host " + host + ": " + gai_strerror(code), ""};
   std::vector<SocketAddress> addresses;
   for (const addrinfo* each = found; each != nullptr; each = each->ai_next) {
