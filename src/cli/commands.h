@@ -21,6 +21,7 @@ int run_bench_limit(const std::vector<std::string>& args);
 int run_bench_load(const std::vector<std::string>& args);
 int run_bench_prove(const std::vector<std::string>& args);
 int run_chat(const std::vector<std::string>& args);
+int run_compile_grammars(const std::vector<std::string>& args);
 int run_inspect(const std::vector<std::string>& args);
 int run_list(const std::vector<std::string>& args);
 int run_mock(const std::vector<std::string>& args);

@@ -11,7 +11,7 @@ namespace {
 
 struct Command {
   std::string_view name;
-  std::string_view purpose;
+  std::string_view purpose;  // empty: not for people, and not listed
   int (*run)(const std::vector<std::string>& args);
 };
 
@@ -28,11 +28,13 @@ constexpr Command kCommands[] = {
     {"tokenize", "show a text's token ids and pieces", hussar::run_tokenize},
     {"inspect", "show a model file's metadata and tensors", hussar::run_inspect},
     {"version", "print the version", hussar::run_version},
+    {"compile-grammars", "", hussar::run_compile_grammars},
 };
 
 void print_usage(std::FILE* out) {
   std::fputs("hussar serves small language models.\nUsage: hussar COMMAND [flags]\nCommands:\n", out);
   for (const Command& command : kCommands) {
+    if (command.purpose.empty()) continue;
     std::fprintf(out, "  %-10s%s\n", command.name.data(), command.purpose.data());
   }
   std::fputs(

@@ -1,0 +1,154 @@
+#include "grammar/compiled_grammar.h"
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+#include "grammar/internal/compiled_grammar_impl.h"
+#include "grammar/matcher.h"
+
+namespace hussar {
+namespace {
+
+// `text` as a literal of the library's EBNF. Bytes above 0x7f stand for themselves: the text is UTF-8.
+std::string ebnf_literal(std::string_view text) {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string out = "\"";
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (byte < 0x20 || byte == 0x7f) {
+      out += "\\x";
+      out += kDigits[byte >> 4];
+      out += kDigits[byte & 15];
+    } else {
+      out += c;
+    }
+  }
+  return out + '"';
+}
+
+std::string choices_as_ebnf(const std::vector<std::string>& choices) {
+  std::string out = "root ::= ";
+  for (size_t i = 0; i < choices.size(); ++i) out += (i == 0 ? "" : " | ") + ebnf_literal(choices[i]);
+  return out;
+}
+
+// JSON is written on one line, with ", " and ": " between its parts, as json.dumps of Python does: white
+// space that a model may choose is white space that it may repeat until its tokens are used up.
+xgrammar::Grammar json_grammar(const std::string& schema) {
+  return xgrammar::Grammar::FromJSONSchema(schema, /*any_whitespace=*/false, /*indent=*/std::nullopt,
+                                           std::pair<std::string, std::string>(", ", ": "),
+                                           /*strict_mode=*/true);
+}
+
+xgrammar::Grammar library_grammar(const GrammarSpec& spec) {
+  switch (spec.kind) {
+    case GrammarKind::kJsonObject:
+      return json_grammar(R"({"type":"object","additionalProperties":true})");
+    case GrammarKind::kJsonSchema:
+      return json_grammar(spec.text);
+    case GrammarKind::kRegex:
+      return xgrammar::Grammar::FromRegex(spec.text);
+    case GrammarKind::kChoice:
+      return xgrammar::Grammar::FromEBNF(choices_as_ebnf(spec.choices));
+    case GrammarKind::kEbnf:
+      return xgrammar::Grammar::FromEBNF(spec.text);
+  }
+  return xgrammar::Grammar::FromEBNF(spec.text);
+}
+
+Result<std::shared_ptr<const CompiledGrammar>> with_first_mask(
+    std::shared_ptr<const GrammarVocabulary> vocabulary, xgrammar::CompiledGrammar grammar) {
+  auto impl = std::make_unique<CompiledGrammar::Impl>(
+      CompiledGrammar::Impl{std::move(vocabulary), std::move(grammar), {}});
+  impl->first_mask.assign(Matcher::mask_words(impl->vocabulary->vocab_size()), 0);
+  uint32_t* const mask = impl->first_mask.data();
+  auto compiled = std::make_shared<const CompiledGrammar>(std::move(impl));
+  ASSIGN_OR_RETURN(Matcher matcher, Matcher::create(compiled));
+  RETURN_IF_ERROR(matcher.fill_mask({mask, compiled->first_mask().size()}));
+  return compiled;
+}
+
+}  // namespace
+
+std::string library_message(std::string_view what) {
+  constexpr size_t kBytesMax = 300;
+  // "[12:00:00] /path/file.cc:123: message"
+  if (what.starts_with('[')) {
+    const size_t file = what.find(".cc:");
+    const size_t end = file == std::string_view::npos ? file : what.find(": ", file);
+    if (end != std::string_view::npos) what.remove_prefix(end + 2);
+  }
+  std::string out;
+  for (const char c : what.substr(0, kBytesMax)) out += c == '\n' || c == '\r' || c == '\t' ? ' ' : c;
+  while (!out.empty() && (out.back() == ' ' || out.back() == '.')) out.pop_back();
+  return out;
+}
+
+Result<std::shared_ptr<const GrammarVocabulary>> GrammarVocabulary::create(
+    const std::vector<std::string>& token_bytes, std::vector<TokenId> stop_ids) {
+  if (token_bytes.empty()) return Error{ErrorCode::kInvalid, "the vocabulary is empty", ""};
+  std::ranges::sort(stop_ids);
+  stop_ids.erase(std::unique(stop_ids.begin(), stop_ids.end()), stop_ids.end());
+  if (stop_ids.empty()) {
+    return Error{ErrorCode::kUnsupported, "the model names no end token, so no grammar can end an answer",
+                 ""};
+  }
+  if (stop_ids.front() < 0 || static_cast<size_t>(stop_ids.back()) >= token_bytes.size()) {
+    return Error{ErrorCode::kInvalid, "an end token is outside the vocabulary", ""};
+  }
+  return without_throwing([&] {
+    auto impl = std::make_unique<const Impl>(Impl{
+        xgrammar::TokenizerInfo(token_bytes, xgrammar::VocabType::RAW, std::nullopt, stop_ids), stop_ids});
+    return std::make_shared<const GrammarVocabulary>(std::move(impl));
+  });
+}
+
+GrammarVocabulary::GrammarVocabulary(std::unique_ptr<const Impl> impl) : impl_(std::move(impl)) {}
+GrammarVocabulary::~GrammarVocabulary() = default;
+
+int32_t GrammarVocabulary::vocab_size() const { return impl_->info.GetVocabSize(); }
+const std::vector<TokenId>& GrammarVocabulary::stop_ids() const { return impl_->stop_ids; }
+
+CompiledGrammar::CompiledGrammar(std::unique_ptr<const Impl> impl) : impl_(std::move(impl)) {}
+CompiledGrammar::~CompiledGrammar() = default;
+
+Result<std::shared_ptr<const CompiledGrammar>> CompiledGrammar::compile(
+    const GrammarSpec& spec, std::shared_ptr<const GrammarVocabulary> vocabulary) {
+  if (spec.kind == GrammarKind::kChoice && spec.choices.empty()) {
+    return Error{ErrorCode::kInvalid, "there is nothing to choose from", ""};
+  }
+  auto grammar = without_throwing([&] {
+    xgrammar::GrammarCompiler compiler(vocabulary->impl().info, /*max_threads=*/1, /*cache_enabled=*/false);
+    return compiler.CompileGrammar(library_grammar(spec));
+  });
+  if (!grammar.ok()) return std::move(grammar).error();
+  return with_first_mask(std::move(vocabulary), std::move(*grammar));
+}
+
+Result<std::string> CompiledGrammar::serialise() const {
+  return without_throwing([this] { return impl_->grammar.SerializeJSON(); });
+}
+
+Result<std::shared_ptr<const CompiledGrammar>> CompiledGrammar::deserialise(
+    const std::string& bytes, std::shared_ptr<const GrammarVocabulary> vocabulary) {
+  auto read = without_throwing(
+      [&] { return xgrammar::CompiledGrammar::DeserializeJSON(bytes, vocabulary->impl().info); });
+  if (!read.ok()) return std::move(read).error();
+  auto* grammar = std::get_if<xgrammar::CompiledGrammar>(&*read);
+  if (grammar == nullptr)
+    return Error{ErrorCode::kInvalid, "this is no compiled grammar of the vocabulary", ""};
+  return with_first_mask(std::move(vocabulary), std::move(*grammar));
+}
+
+int32_t CompiledGrammar::vocab_size() const { return impl_->vocabulary->vocab_size(); }
+const std::vector<TokenId>& CompiledGrammar::stop_ids() const { return impl_->vocabulary->stop_ids(); }
+std::span<const uint32_t> CompiledGrammar::first_mask() const { return impl_->first_mask; }
+size_t CompiledGrammar::memory_bytes() const {
+  return impl_->grammar.MemorySizeBytes() + impl_->first_mask.size() * sizeof(uint32_t);
+}
+
+}  // namespace hussar

@@ -1,0 +1,51 @@
+// The grammar library's side of CompiledGrammar, for the files of this folder alone.
+#pragma once
+
+#include <xgrammar/xgrammar.h>
+
+#include <exception>
+#include <memory>
+#include <new>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "grammar/compiled_grammar.h"
+
+namespace hussar {
+
+struct GrammarVocabulary::Impl {
+  xgrammar::TokenizerInfo info;
+  std::vector<TokenId> stop_ids;
+};
+
+struct CompiledGrammar::Impl {
+  std::shared_ptr<const GrammarVocabulary> vocabulary;
+  xgrammar::CompiledGrammar grammar;
+  std::vector<uint32_t> first_mask;
+};
+
+// The library's message without the place in its sources, as one line of bounded length.
+std::string library_message(std::string_view what);
+
+// Runs `body`; what it throws becomes an Error.
+template <typename Body>
+auto without_throwing(const Body& body) -> Result<std::invoke_result_t<Body>> {
+  try {
+    if constexpr (std::is_void_v<std::invoke_result_t<Body>>) {
+      body();
+      return {};
+    } else {
+      return body();
+    }
+  } catch (const std::bad_alloc&) {
+    return Error{ErrorCode::kOutOfMemory, "the grammar needs too much memory", ""};
+  } catch (const std::exception& error) {
+    return Error{ErrorCode::kInvalid, library_message(error.what()), ""};
+  }
+}
+
+}  // namespace hussar
