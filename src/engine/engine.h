@@ -22,6 +22,9 @@ struct EngineOptions {
   int32_t queue_max = 256;        // requests that wait
   int32_t step_tokens_max = 512;  // rows of one step; at least running_max
   bool prefix_cache = true;
+  int32_t mask_threads = 2;  // that work out which tokens grammars allow
+  int64_t mask_wait_us_max =
+      2000;  // for them before a step; a sequence whose mask is late sits out that step
 };
 
 // A snapshot; the totals only ever grow.
@@ -36,7 +39,8 @@ struct EngineCounters {
   int64_t surplus_tokens = 0;    // computed for a sequence that had ended meanwhile
   int64_t rows = 0;              // tokens that went through the model, of prompts and of answers
   int64_t steps = 0;
-  TimePoint last_step;  // of the last loop turn, idle ones included: readiness watches it
+  int64_t masks_late = 0;  // steps that a sequence sat out because its grammar's mask was late
+  TimePoint last_step;     // of the last loop turn, idle ones included: readiness watches it
 };
 
 class Engine {

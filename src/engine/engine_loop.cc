@@ -11,6 +11,7 @@
 #include "base/bounded_queue.h"
 #include "base/check.h"
 #include "engine/block_pool.h"
+#include "engine/grammar_masks.h"
 #include "engine/sampler.h"
 #include "engine/scheduler.h"
 #include "engine/validate.h"
@@ -20,6 +21,8 @@ namespace {
 
 // How long an idle engine sleeps at most, so that EngineCounters::last_step shows that it lives.
 constexpr std::chrono::milliseconds kIdleTurn{100};
+// How long it waits for a late mask when there is nothing else to do, before it looks for commands.
+constexpr std::chrono::milliseconds kLateTurn{1};
 
 struct Command {
   enum class Kind : uint8_t { kSubmit, kCancel };
@@ -62,6 +65,8 @@ class EngineLoop final : public Engine {
   void run();
   // Hands queued commands to the scheduler; true when the engine is to end.
   bool take_commands();
+  // Waits for masks within the step's budget and says who sits out.
+  void settle_masks();
   void release_and_start_slots();
   Result<void> run_step();
   void rest();
@@ -92,6 +97,9 @@ class EngineLoop final : public Engine {
   BlockPool pool_;
   Scheduler scheduler_;
   Sampler sampler_;
+  GrammarMasks masks_;
+  int32_t sitting_out_ = 0;
+  int64_t masks_late_ = 0;
   std::unordered_map<RequestId, EventSink> sinks_;
   StepPlan plan_;
   bool resting_ = false;
@@ -117,7 +125,8 @@ EngineLoop::EngineLoop(const EngineOptions& options, EngineParts parts)
       commands_(commands_max(options)),
       pool_(options.kv_blocks, backend_->info().kv_block_tokens),
       scheduler_(scheduler_limits(options, backend_->info()), pool_, token_bytes_),
-      sampler_(options.running_max) {
+      sampler_(options.running_max),
+      masks_(options.running_max, parts.vocab_size, options.mask_threads) {
   counters_.blocks_all = counters_.blocks_free = options.kv_blocks;
   counters_.last_step = Clock::now();
   thread_ = std::thread([this] { run(); });
@@ -178,14 +187,20 @@ void EngineLoop::shutdown() {
 
 void EngineLoop::run() {
   while (!take_commands()) {
+    settle_masks();
     scheduler_.plan(Clock::now(), &plan_);
     release_and_start_slots();
     publish();
+    if (plan_.parts.empty() && sitting_out_ > 0) {
+      masks_.wait_for_late_until(Clock::now() + kLateTurn);
+      continue;
+    }
     if (plan_.parts.empty()) {
       rest();
       continue;
     }
     resting_ = false;
+    masks_late_ += sitting_out_;
     if (Result<void> done = run_step(); !done.ok()) {
       end(FinishReason::kError, done.error().message);
       return;
@@ -221,15 +236,34 @@ bool EngineLoop::take_commands() {
   return closed;
 }
 
+void EngineLoop::settle_masks() {
+  sitting_out_ = 0;
+  if (masks_.slots().empty()) return;
+  masks_.wait_until(Clock::now() + std::chrono::microseconds(options_.mask_wait_us_max));
+  for (const int32_t slot : masks_.slots()) {
+    if (!scheduler_.is_running(slot)) continue;  // its end is known to the next plan
+    const GrammarMasks::State state = masks_.state(slot);
+    if (state == GrammarMasks::State::kFailed) {
+      scheduler_.fail(slot, masks_.error(slot), Clock::now(), &events_);
+      continue;
+    }
+    const bool late = state == GrammarMasks::State::kUnderWay;
+    scheduler_.set_turn(slot, late ? Scheduler::Turn::kSitsOut : Scheduler::Turn::kTakesPart);
+    sitting_out_ += late;
+  }
+}
+
 void EngineLoop::release_and_start_slots() {
   for (int32_t slot : plan_.ended) {
     backend_->end_sequence(slot);
     sampler_.end(slot);
+    masks_.end(slot);
   }
   for (int32_t slot : plan_.started) {
     const Scheduler::SequenceView sequence = scheduler_.sequence(slot);
     backend_->begin_sequence(slot, sequence.tokens);
     sampler_.begin(slot, sequence.request);
+    if (sequence.request.grammar) masks_.begin(slot, sequence.request.grammar);
   }
 }
 
@@ -244,13 +278,19 @@ Result<void> EngineLoop::run_step() {
     tokens_.insert(tokens_.end(), part_tokens.begin(), part_tokens.end());
     parts_.push_back(
         {part.slot, part.first_position, part.rows, part.logit_rows, part.role, sequence.blocks});
-    if (part.logit_rows == 1)
-      rows_.push_back(sampler_.row(part.slot, sequence, static_cast<int32_t>(rows_.size())));
+    if (part.logit_rows == 0) continue;
+    rows_.push_back(sampler_.row(part.slot, sequence, static_cast<int32_t>(rows_.size())));
+    if (masks_.has_grammar(part.slot)) rows_.back().allow_mask = masks_.mask(part.slot);
   }
   backend_->forward({tokens_, parts_}, forward_);
   backend_->sample(rows_);
   ASSIGN_OR_RETURN(const StepOutput output, backend_->finish_step());
   scheduler_.commit(plan_, output.rows, Clock::now(), &events_);
+  // The next masks are worked out while the sinks take these tokens.
+  for (size_t i = 0; i < rows_.size(); ++i) {
+    const int32_t slot = rows_[i].slot;
+    if (masks_.has_grammar(slot) && scheduler_.is_running(slot)) masks_.advance(slot, output.rows[i].token);
+  }
   return {};
 }
 
@@ -296,6 +336,7 @@ void EngineLoop::publish() {
     c.surplus_tokens = counts.surplus_tokens;
     c.rows = counts.rows;
     c.steps = counts.steps;
+    c.masks_late = masks_late_;
     c.last_step = Clock::now();
     for (const TokenEvent& event : events_) {
       if (event.finish) live_.erase(event.request);
@@ -326,6 +367,8 @@ Result<void> validate_options(const EngineOptions& options) {
   RETURN_IF_ERROR(at_least("running_max", options.running_max, 1));
   RETURN_IF_ERROR(at_least("queue_max", options.queue_max, 1));
   // So that every decoding sequence fits every step.
+  RETURN_IF_ERROR(at_least("mask_threads", options.mask_threads, 1));
+  RETURN_IF_ERROR(at_least("mask_wait_us_max", options.mask_wait_us_max, 0));
   return at_least("step_tokens_max", options.step_tokens_max, options.running_max);
 }
 

@@ -3,6 +3,7 @@
 // without any of that.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cmath>
 #include <condition_variable>
@@ -13,6 +14,7 @@
 #include "base/check.h"
 #include "engine/fake_kv.h"
 #include "engine/request.h"
+#include "grammar/matcher.h"
 #include "kernels/backend.h"
 
 namespace hussar {
@@ -48,7 +50,7 @@ class StepGate {
 
 // The first allowed token from a pseudo-random place on.
 inline TokenId fake_pick(uint64_t attended, uint64_t seed, int32_t position, std::span<const TokenBias> bias,
-                         int32_t vocab_size) {
+                         const uint32_t* allow_mask, int32_t vocab_size) {
   const uint64_t hash = fake_mix(fake_mix(attended, seed), static_cast<uint64_t>(position));
   std::set<TokenId> forbidden;
   for (const TokenBias& entry : bias) {
@@ -57,7 +59,8 @@ inline TokenId fake_pick(uint64_t attended, uint64_t seed, int32_t position, std
   for (int32_t i = 0; i < vocab_size; ++i) {
     const TokenId token =
         static_cast<TokenId>((hash + static_cast<uint64_t>(i)) % static_cast<uint64_t>(vocab_size));
-    if (!forbidden.contains(token)) return token;
+    const bool allowed = allow_mask == nullptr || (allow_mask[token / 32] >> (token % 32) & 1) != 0;
+    if (allowed && !forbidden.contains(token)) return token;
   }
   return -1;
 }
@@ -120,7 +123,8 @@ class FakeBackend final : public Backend {
     for (const SampleRow& row : rows) {
       const uint64_t attended = attended_[static_cast<size_t>(row.logit_row)];
       SampledToken& token = sampled_.emplace_back();
-      token.token = fake_pick(attended, row.seed, row.position, row.bias, options_.vocab_size);
+      token.token =
+          fake_pick(attended, row.seed, row.position, row.bias, row.allow_mask, options_.vocab_size);
       if (row.logprobs_top < 0) continue;
       token.logprob = fake_logprob(attended);
       const size_t first = (sampled_.size() - 1) * 4,
@@ -174,12 +178,18 @@ inline FakeAnswer fake_answer(const Request& request, const FakeBackend::Options
   };
   for (TokenId token : request.prompt) read(token, RowRole::kPrompt);
   int32_t position = static_cast<int32_t>(request.prompt.size());
+  std::optional<Matcher> matcher;
+  if (request.grammar) matcher.emplace(Matcher::create(request.grammar).value());
+  std::vector<uint32_t> mask(Matcher::mask_words(options.vocab_size));
   while (static_cast<int32_t>(answer.tokens.size()) < request.tokens_max) {
     std::vector<TokenBias> bias = request.bias;
     if (static_cast<int32_t>(answer.tokens.size()) < request.tokens_min) {
       for (TokenId id : request.stop_ids) bias.push_back({id, -INFINITY});
     }
-    const TokenId token = fake_pick(attended, request.seed, position++, bias, options.vocab_size);
+    if (matcher) CHECK(matcher->fill_mask(mask).ok());
+    const TokenId token = fake_pick(attended, request.seed, position++, bias, matcher ? mask.data() : nullptr,
+                                    options.vocab_size);
+    if (matcher) CHECK(matcher->accept(token).ok());
     answer.tokens.push_back(token);
     answer.logprobs.push_back(fake_logprob(attended));
     if (std::ranges::find(request.stop_ids, token) != request.stop_ids.end()) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/types.h"
+#include "grammar/compiled_grammar.h"
 #include "grammar/stop_automaton.h"
 #include "kernels/batch.h"
 
@@ -31,8 +32,11 @@ struct Request {
   std::vector<TokenBias> bias;
   std::vector<TokenId> stop_ids;               // the file's end tokens too, unless they are ignored
   std::shared_ptr<const StopAutomaton> stops;  // null: none
-  int32_t logprobs_top = -1;                   // as in SampleRow
-  std::string cache_salt;                      // prompts share cached blocks only under the same salt
+  // Null: none. With one, tokens_min is 0 and the grammar's stop ids are among stop_ids: they are sampled
+  // only where the document is whole.
+  std::shared_ptr<const CompiledGrammar> grammar;
+  int32_t logprobs_top = -1;  // as in SampleRow
+  std::string cache_salt;     // prompts share cached blocks only under the same salt
 };
 
 // One committed token, or the end. The last event of a request has `finish` and comes exactly once.

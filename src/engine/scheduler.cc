@@ -56,6 +56,11 @@ void Scheduler::end_all(FinishReason reason, std::string_view error, TimePoint n
   admission_blocked_ = false;
 }
 
+void Scheduler::fail(int32_t slot, std::string_view error, TimePoint now, std::vector<TokenEvent>* events) {
+  CHECK(uncommitted_step_ == 0 && is_running(slot));
+  end_without_token(slot, FinishReason::kError, error, now, events);
+}
+
 // --- planning
 // ---------------------------------------------------------------------------------------------------------------------------
 
@@ -69,7 +74,9 @@ void Scheduler::plan(TimePoint now, StepPlan* plan) {
   plan->ended.swap(slots_ended_);
   admit_waiting(now, plan);
   for (int32_t slot : running_) {
-    if (at(slot).generated_tokens > 0) add_part(slot, 1, RowRole::kGenerated, plan);
+    const Sequence& sequence = at(slot);
+    if (sequence.generated_tokens > 0 && sequence.turn == Turn::kTakesPart)
+      add_part(slot, 1, RowRole::kGenerated, plan);
   }
   CHECK(plan->rows <= limits_.step_tokens_max);
   plan_prompts(plan);
@@ -349,6 +356,7 @@ void Scheduler::free_slot(int32_t slot) {
   sequence.tokens = {};
   sequence.request = {};
   sequence.stops.reset();
+  sequence.turn = Turn::kTakesPart;
   sequence.state = State::kIdle;
   slots_free_.push_back(slot);
   slots_ended_.push_back(slot);

@@ -69,8 +69,8 @@ struct SchedulerCounts {
 //  never preempted and never waits
 //     for memory. They return to the pool at once, or, when a plan that names them is under way, when that
 //     plan is committed.
-//  3. Every decoding sequence runs in every step. Prompts share the rest: the oldest gets at least half of
-//  it, the rest goes to those with
+//  3. Every decoding sequence that doesn't sit out runs in every step. Prompts share the rest: the oldest
+//  gets at least half of it, the rest goes to those with
 //     the fewest tokens left, so that a short prompt never waits for all of a long one, and a long one never
 //     waits for ever. A prompt whose next block the oldest one is computing waits for that block instead of
 //     computing it a second time.
@@ -89,6 +89,13 @@ class Scheduler {
   // token may cross.
   void cancel(RequestId id, TimePoint now, std::vector<TokenEvent>* events);
   void end_all(FinishReason reason, std::string_view error, TimePoint now, std::vector<TokenEvent>* events);
+
+  // Whether a running sequence takes part in the plans that follow. One whose next mask is late sits out.
+  enum class Turn : uint8_t { kTakesPart, kSitsOut };
+  void set_turn(int32_t slot, Turn turn) { at(slot).turn = turn; }
+  bool is_running(int32_t slot) const { return at(slot).state == State::kRunning; }
+  // Ends a running sequence with kError. REQUIRES: no plan is uncommitted.
+  void fail(int32_t slot, std::string_view error, TimePoint now, std::vector<TokenEvent>* events);
 
   // Admits what fits and says what to run next; a plan without parts when nothing can run. REQUIRES: the last
   // plan with parts is committed.
@@ -123,6 +130,7 @@ class Scheduler {
 
   struct Sequence {
     State state = State::kIdle;
+    Turn turn = Turn::kTakesPart;
     bool in_flight = false;
     RequestId id = 0;
     Request request;

@@ -99,6 +99,41 @@ TEST(Scheduler, PromptsThatBeginAlikeComputeTheirPrefixOnce) {
   EXPECT_EQ(bench.scheduler.counts().rows, 33 + 3);
 }
 
+TEST(Scheduler, OneThatSitsOutMissesTheStepAndNothingElse) {
+  Bench bench(limits(20));
+  const RequestId late = bench.submit(prompt(3, 1), 4), other = bench.submit(prompt(3, 2), 4);
+  bench.step();
+  const int32_t slot = bench.plan.parts[0].slot;
+  ASSERT_EQ(bench.scheduler.sequence(slot).id, late);
+  bench.scheduler.set_turn(slot, Scheduler::Turn::kSitsOut);
+  bench.step();
+  EXPECT_EQ(bench.plan.parts.size(), 1u);
+  ASSERT_EQ(bench.events.size(), 1u);
+  EXPECT_EQ(bench.events[0].request, other);
+  bench.scheduler.set_turn(slot, Scheduler::Turn::kTakesPart);
+  bench.step();
+  EXPECT_EQ(bench.plan.parts.size(), 2u);
+  EXPECT_EQ(bench.scheduler.sequence(slot).generated_tokens, 2);
+}
+
+TEST(Scheduler, AFailedOneEndsAloneAndItsSlotIsFree) {
+  Bench bench(limits(20));
+  const RequestId bad = bench.submit(prompt(3, 1), 4), other = bench.submit(prompt(3, 2), 4);
+  bench.step();
+  const int32_t slot = bench.plan.parts[0].slot;
+  std::vector<TokenEvent> events;
+  bench.scheduler.fail(slot, "no way on", TimePoint{}, &events);
+  ASSERT_EQ(events.size(), 1u);
+  EXPECT_EQ(events[0].request, bad);
+  EXPECT_EQ(events[0].finish, FinishReason::kError);
+  EXPECT_EQ(events[0].error, "no way on");
+  EXPECT_FALSE(bench.scheduler.is_running(slot));
+  bench.step();
+  EXPECT_EQ(bench.plan.ended, std::vector<int32_t>{slot});
+  ASSERT_EQ(bench.events.size(), 1u);
+  EXPECT_EQ(bench.events[0].request, other);
+}
+
 TEST(Scheduler, WithoutAPrefixCacheNothingIsShared) {
   SchedulerLimits without = limits(40);
   without.prefix_cache = false;

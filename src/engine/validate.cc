@@ -1,5 +1,6 @@
 #include "engine/validate.h"
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 
@@ -46,6 +47,21 @@ Result<void> validate_sizes(const Request& request, const RequestLimits& limits)
   return {};
 }
 
+Result<void> validate_grammar(const Request& request, const RequestLimits& limits) {
+  if (request.grammar == nullptr) return {};
+  if (request.grammar->vocab_size() > limits.vocab_size) {
+    return invalid("grammar", "is made for " + std::to_string(request.grammar->vocab_size()) +
+                                  " tokens, but the model has " + std::to_string(limits.vocab_size));
+  }
+  if (request.tokens_min > 0) return invalid("min_tokens", "must be 0 with a grammar");
+  for (const TokenId token : request.grammar->stop_ids()) {
+    if (std::ranges::find(request.stop_ids, token) == request.stop_ids.end()) {
+      return invalid("stop_token_ids", "must hold the end tokens of the grammar");
+    }
+  }
+  return {};
+}
+
 Result<void> validate_tokens(const Request& request, const RequestLimits& limits) {
   for (TokenId token : request.prompt) {
     if (!in_vocabulary(token, limits)) return invalid("prompt", id_message(token, limits.vocab_size));
@@ -53,6 +69,7 @@ Result<void> validate_tokens(const Request& request, const RequestLimits& limits
   if (request.stop_ids.size() > static_cast<size_t>(limits.stop_ids_max)) {
     return invalid("stop_token_ids", "at most " + std::to_string(limits.stop_ids_max) + " ids");
   }
+  RETURN_IF_ERROR(validate_grammar(request, limits));
   for (TokenId token : request.stop_ids) {
     if (!in_vocabulary(token, limits)) return invalid("stop_token_ids", id_message(token, limits.vocab_size));
   }

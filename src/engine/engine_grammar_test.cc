@@ -1,0 +1,213 @@
+// Answers within grammars: each must be what the request alone gives, token for token, whatever runs beside
+// it and however late its masks are.
+#include <gtest/gtest.h>
+
+#include <condition_variable>
+#include <mutex>
+#include <random>
+
+#include "engine/engine_loop.h"
+#include "engine/fake_backend.h"
+#include "grammar/testing_vocabulary.h"
+
+namespace hussar {
+namespace {
+
+constexpr int32_t kVocabSize = 300;  // more logits than tokens
+constexpr int kRequests = 40;
+
+class Collected {
+ public:
+  EventSink sink() {
+    return [this](std::span<const TokenEvent> events) {
+      std::lock_guard lock(mutex_);
+      for (const TokenEvent& event : events) {
+        EXPECT_FALSE(last_) << "an event after the last one";
+        if (event.token >= 0) tokens_.push_back(event.token);
+        if (event.finish) last_ = event;
+      }
+      changed_.notify_all();
+    };
+  }
+  TokenEvent wait() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return last_.has_value(); });
+    return *last_;
+  }
+  void wait_for_tokens(size_t count) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return tokens_.size() >= count || last_; });
+  }
+  std::vector<TokenId> tokens() {
+    std::lock_guard lock(mutex_);
+    return tokens_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<TokenId> tokens_;
+  std::optional<TokenEvent> last_;
+};
+
+FakeBackend::Options device() {
+  FakeBackend::Options options;
+  options.vocab_size = kVocabSize;
+  options.blocks = 1000;
+  return options;
+}
+
+std::unique_ptr<Engine> start(int64_t mask_wait_us_max) {
+  EngineOptions options;
+  options.context_max = 400;
+  options.kv_blocks = 1000;
+  options.running_max = 8;
+  options.queue_max = 2 * kRequests;
+  options.step_tokens_max = 24;
+  options.mask_wait_us_max = mask_wait_us_max;
+  EngineParts parts;
+  parts.backend = std::make_unique<FakeBackend>(device());
+  parts.forward = [](Backend&, const StepShape&) {};
+  parts.vocab_size = kVocabSize;
+  return start_engine_loop(options, std::move(parts));
+}
+
+std::shared_ptr<const CompiledGrammar> grammar_of(GrammarKind kind, const std::string& text,
+                                                  std::shared_ptr<const GrammarVocabulary> vocabulary) {
+  auto grammar = CompiledGrammar::compile({kind, text, {}}, std::move(vocabulary));
+  CHECK_NOTE(grammar.ok(), text.c_str());
+  return *grammar;
+}
+
+std::vector<std::shared_ptr<const CompiledGrammar>> some_grammars() {
+  const auto vocabulary = testing_vocabulary();
+  return {nullptr, grammar_of(GrammarKind::kRegex, "[a-z]{3,9}(, [0-9]{2})*", vocabulary),
+          grammar_of(GrammarKind::kJsonObject, "", vocabulary),
+          grammar_of(GrammarKind::kEbnf, "root ::= \"(\" root \")\" | \"x\"", vocabulary)};
+}
+
+Request request_with(std::shared_ptr<const CompiledGrammar> grammar, std::mt19937* random) {
+  Request request;
+  for (int i = 0; i < 5; ++i) request.prompt.push_back(static_cast<TokenId>((*random)() % kVocabSize));
+  request.tokens_max = 60;
+  request.seed = (*random)();
+  request.stop_ids = {kTestEnd};
+  request.grammar = std::move(grammar);
+  return request;
+}
+
+void expect_answers_of_their_own(int64_t mask_wait_us_max, EngineCounters* counters) {
+  const unsigned seed = std::random_device()();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::mt19937 random(seed);
+  const auto grammars = some_grammars();
+  const auto engine = start(mask_wait_us_max);
+  std::vector<Request> requests;
+  std::vector<Collected> answers(kRequests);
+  for (int i = 0; i < kRequests; ++i) {
+    requests.push_back(request_with(grammars[random() % grammars.size()], &random));
+    ASSERT_TRUE(engine->submit(requests.back(), answers[static_cast<size_t>(i)].sink()).ok());
+  }
+  for (size_t i = 0; i < requests.size(); ++i) {
+    const TokenEvent last = answers[i].wait();
+    const FakeAnswer expected = fake_answer(requests[i], device());
+    EXPECT_EQ(answers[i].tokens(), expected.tokens);
+    EXPECT_EQ(last.finish, expected.finish) << last.error;
+  }
+  *counters = engine->counters();
+}
+
+TEST(EngineGrammar, AnswersAreTheRequestsOwn) {
+  EngineCounters counters;
+  expect_answers_of_their_own(1'000'000, &counters);
+  EXPECT_EQ(counters.masks_late, 0);
+}
+
+// How many come late is the machine's business: see GrammarMasks' own tests.
+TEST(EngineGrammar, LateMasksChangeNoAnswer) {
+  EngineCounters counters;
+  expect_answers_of_their_own(0, &counters);
+}
+
+TEST(EngineGrammar, ACancelledOneLeavesTheOthersAlone) {
+  const unsigned seed = std::random_device()();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::mt19937 random(seed);
+  const auto endless = grammar_of(GrammarKind::kRegex, "[a-z]*0", testing_vocabulary());
+  const auto engine = start(2000);
+  std::vector<Request> requests;
+  std::vector<Collected> answers(kRequests);
+  std::vector<RequestId> ids;
+  for (int i = 0; i < kRequests; ++i) {
+    requests.push_back(request_with(endless, &random));
+    requests.back().tokens_max = 200;
+    const auto id = engine->submit(requests.back(), answers[static_cast<size_t>(i)].sink());
+    ASSERT_TRUE(id.ok());
+    ids.push_back(*id);
+  }
+  for (size_t i = 0; i < ids.size(); i += 2) {
+    answers[i].wait_for_tokens(1 + random() % 5);
+    engine->cancel(ids[i]);
+  }
+  for (size_t i = 0; i < ids.size(); ++i) {
+    const TokenEvent last = answers[i].wait();
+    const FakeAnswer expected = fake_answer(requests[i], device());
+    if (last.finish == FinishReason::kCancelled) {
+      EXPECT_EQ(i % 2, 0u);
+      continue;
+    }
+    EXPECT_EQ(answers[i].tokens(), expected.tokens);
+    EXPECT_EQ(last.finish, expected.finish);
+  }
+  EXPECT_EQ(engine->counters().blocks_used, 0);
+}
+
+TEST(EngineGrammar, OneThatCanNotGoOnEndsAlone) {
+  std::mt19937 random(1);
+  const auto engine = start(2000);
+  // After "a" nothing fits: no token has a "b".
+  std::vector<std::string> tokens = testing_token_bytes();
+  for (std::string& token : tokens) {
+    if (token.find('b') != std::string::npos) token.clear();
+  }
+  const auto without_b = GrammarVocabulary::create(tokens, {kTestEnd});
+  ASSERT_TRUE(without_b.ok());
+  Collected stuck, forbidden, fine;
+  ASSERT_TRUE(
+      engine->submit(request_with(grammar_of(GrammarKind::kRegex, "ab", *without_b), &random), stuck.sink())
+          .ok());
+  Request no_token = request_with(grammar_of(GrammarKind::kRegex, "c", testing_vocabulary()), &random);
+  no_token.bias = {{'c', -INFINITY}};
+  ASSERT_TRUE(engine->submit(no_token, forbidden.sink()).ok());
+  const Request good = request_with(some_grammars()[1], &random);
+  ASSERT_TRUE(engine->submit(good, fine.sink()).ok());
+  const TokenEvent stuck_end = stuck.wait();
+  EXPECT_EQ(stuck_end.finish, FinishReason::kError);
+  EXPECT_EQ(stuck_end.generated_tokens, 1);
+  EXPECT_EQ(stuck_end.error, "the grammar allows no token here");
+  EXPECT_EQ(forbidden.wait().finish, FinishReason::kError);
+  fine.wait();
+  EXPECT_EQ(fine.tokens(), fake_answer(good, device()).tokens);
+}
+
+TEST(EngineGrammar, ARequestMustFitItsGrammar) {
+  std::mt19937 random(1);
+  const auto engine = start(2000);
+  const auto grammar = some_grammars()[1];
+  Request early = request_with(grammar, &random);
+  early.tokens_min = 1;
+  EXPECT_EQ(engine->submit(early, {}).error().field, "min_tokens");
+  Request endless = request_with(grammar, &random);
+  endless.stop_ids.clear();
+  EXPECT_EQ(engine->submit(endless, {}).error().field, "stop_token_ids");
+  std::vector<std::string> many = testing_token_bytes();
+  many.resize(kVocabSize + 1, "q");
+  const auto larger = GrammarVocabulary::create(many, {kTestEnd});
+  ASSERT_TRUE(larger.ok());
+  EXPECT_EQ(
+      engine->submit(request_with(grammar_of(GrammarKind::kRegex, "a", *larger), &random), {}).error().field,
+      "grammar");
+}
+
+}  // namespace
+}  // namespace hussar

@@ -1,0 +1,121 @@
+#include "engine/grammar_masks.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+
+namespace hussar {
+
+GrammarMasks::GrammarMasks(int32_t slots, int32_t vocab_size, int32_t threads)
+    : mask_words_(Matcher::mask_words(vocab_size)), cells_(static_cast<size_t>(slots)) {
+  for (int32_t i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
+}
+
+GrammarMasks::~GrammarMasks() {
+  {
+    std::lock_guard lock(mutex_);
+    closed_ = true;
+  }
+  queued_.notify_all();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+void GrammarMasks::begin(int32_t slot, std::shared_ptr<const CompiledGrammar> grammar) {
+  CHECK(at(slot) == nullptr);
+  auto cell = std::make_shared<Cell>();
+  const auto first = grammar->first_mask();
+  cell->mask.reserve(mask_words_);
+  cell->mask.assign(first.begin(), first.end());
+  cell->mask.resize(mask_words_, 0);
+  cell->grammar = std::move(grammar);
+  cells_[static_cast<size_t>(slot)] = std::move(cell);
+  used_.push_back(slot);
+}
+
+void GrammarMasks::end(int32_t slot) {
+  std::shared_ptr<Cell>& cell = cells_[static_cast<size_t>(slot)];
+  if (cell == nullptr) return;
+  {
+    std::lock_guard lock(mutex_);
+    cell->abandoned = true;
+    if (cell->state == State::kUnderWay && !cell->late) --awaited_;
+  }
+  cell = nullptr;
+  used_.erase(std::ranges::find(used_, slot));
+}
+
+void GrammarMasks::advance(int32_t slot, TokenId token) {
+  const std::shared_ptr<Cell>& cell = at(slot);
+  {
+    std::lock_guard lock(mutex_);
+    CHECK(cell->state == State::kReady);
+    cell->token = token;
+    cell->state = State::kUnderWay;
+    cell->late = false;
+    ++awaited_;
+    queue_.push_back(cell);
+  }
+  queued_.notify_one();
+}
+
+void GrammarMasks::wait_until(TimePoint deadline) {
+  std::unique_lock lock(mutex_);
+  if (done_.wait_until(lock, deadline, [this] { return awaited_ == 0; })) return;
+  for (const int32_t slot : used_) {
+    Cell& cell = *at(slot);
+    if (cell.state != State::kUnderWay) continue;
+    cell.late = true;
+  }
+  awaited_ = 0;
+}
+
+void GrammarMasks::wait_for_late_until(TimePoint deadline) {
+  std::unique_lock lock(mutex_);
+  done_.wait_until(lock, deadline, [this, before = late_done_] { return late_done_ != before; });
+}
+
+GrammarMasks::State GrammarMasks::state(int32_t slot) const {
+  std::lock_guard lock(mutex_);
+  return at(slot)->state;
+}
+
+void GrammarMasks::work() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    queued_.wait(lock, [this] { return closed_ || !queue_.empty(); });
+    if (closed_) return;
+    const std::shared_ptr<Cell> cell = std::move(queue_.front());
+    queue_.pop_front();
+    if (cell->abandoned) continue;
+    lock.unlock();
+    const bool advanced = advance(cell.get());
+    lock.lock();
+    cell->state = advanced ? State::kReady : State::kFailed;
+    if (cell->abandoned) continue;
+    if (cell->late) {
+      ++late_done_;
+    } else {
+      --awaited_;
+    }
+    done_.notify_all();
+  }
+}
+
+bool GrammarMasks::advance(Cell* cell) {
+  const auto failed = [cell](const Error& error) {
+    cell->error = error.message;
+    return false;
+  };
+  if (!cell->matcher) {
+    auto matcher = Matcher::create(cell->grammar);
+    if (!matcher.ok()) return failed(matcher.error());
+    cell->matcher.emplace(std::move(*matcher));
+  }
+  if (const auto accepted = cell->matcher->accept(cell->token); !accepted.ok())
+    return failed(accepted.error());
+  if (const auto filled = cell->matcher->fill_mask(cell->mask); !filled.ok()) return failed(filled.error());
+  return true;
+}
+
+}  // namespace hussar
