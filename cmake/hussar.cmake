@@ -109,7 +109,7 @@ if(HUSSAR_TESTS)
   hussar_test_tool(demo_report base net bench)
   # What `hussar compile-grammars` does, for test programs that are not hussar.
   hussar_test_tool(grammar_child base grammar)
-  foreach(test grammar_test)
+  foreach(test grammar_test server_test)
     add_dependencies(${test} grammar_child)
     target_compile_definitions(${test} PRIVATE HUSSAR_GRAMMAR_CHILD="$<TARGET_FILE:grammar_child>")
   endforeach()

@@ -32,6 +32,8 @@ struct ModelLoadOptions {
   int64_t queue_max = 256;
   int64_t step_tokens_max = 512;
   std::string prefix_cache = "on";
+  int64_t mask_threads = 2;
+  int64_t mask_wait_us_max = 2000;
 };
 
 // The flags that serve and chat share.

@@ -22,6 +22,7 @@ constexpr int kExitInterrupted = 130;  // 128 + SIGINT, as shells count
 struct ServeOptions {
   ModelLoadOptions load;
   ServerOptions server;
+  GrammarLimits grammar;
   std::string served_name;
   std::string unknown_fields = "refuse";
   std::string log_format = "text";
@@ -51,6 +52,21 @@ void add_limit_flags(FlagTable* flags, ServerOptions* o) {
   flags->add_int("--ready-stall-ms", &o->ready_stall_ms, 100, kMsMax, "no step for so long: stalled");
 }
 
+// What schemas, expressions and grammars of requests may cost.
+void add_grammar_flags(FlagTable* flags, ServeOptions* o) {
+  constexpr int64_t kBytesMax = 1LL << 40;
+  GrammarLimits& limits = o->grammar;
+  flags->add_int("--schema-cpu-ms-max", &limits.cpu_ms_max, 1, 600'000, "to compile a schema");
+  flags->add_int("--schema-memory-bytes-max", &limits.memory_bytes_max, 1 << 20, kBytesMax, "meanwhile");
+  flags->add_int("--schema-bytes-max", &limits.text_bytes_max, 1, 1 << 30, "of its text");
+  flags->add_int("--schema-result-bytes-max", &limits.result_bytes_max, 1, 1 << 30, "compiled");
+  flags->add_int("--schema-cache-bytes-max", &limits.cache_bytes_max, 0, kBytesMax, "of compiled ones kept");
+  flags->add_int("--schema-queue-max", &o->server.grammar_queue_max, 1, 1'000'000,
+                 "that wait to be compiled");
+  flags->add_int("--mask-threads", &o->load.mask_threads, 1, 256, "that find which tokens a schema allows");
+  flags->add_int("--mask-wait-us-max", &o->load.mask_wait_us_max, 0, 1'000'000, "for them before a step");
+}
+
 void add_flags(FlagTable* flags, ServeOptions* o) {
   constexpr int64_t kTokensMax = 1'000'000'000;
   add_model_flags(flags, &o->load);
@@ -70,6 +86,7 @@ void add_flags(FlagTable* flags, ServeOptions* o) {
   flags->add_choice("--log-format", &o->log_format, {"text", "json"}, "of log lines");
   flags->add_choice("--log-level", &o->log_level, {"debug", "info", "warning", "error"}, "least shown");
   add_limit_flags(flags, &o->server);
+  add_grammar_flags(flags, o);
 }
 
 void apply_choices(ServeOptions* o) {
@@ -141,8 +158,10 @@ Result<void> serve(const ServeOptions& options, Interrupts* interrupts) {
       options.served_name.empty() ? model_label(options.load.model) : options.served_name;
   ServerOptions server_options = options.server;
   server_options.defaults = model->generation.defaults;
-  ASSIGN_OR_RETURN(const std::unique_ptr<Server> server,
-                   Server::start(server_options, model->server_context(served_name)));
+  GrammarCompiler grammars(options.grammar, answer_bytes_table(model->tokenizer), model->stop_ids, {});
+  ServerContext context = model->server_context(served_name);
+  context.grammars = &grammars;
+  ASSIGN_OR_RETURN(const std::unique_ptr<Server> server, Server::start(server_options, context));
   if (options.log_format == "text") {
     print_banner(*model, server->url());
   } else {

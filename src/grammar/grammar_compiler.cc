@@ -43,6 +43,8 @@ Error spawn_error(int code) {
   return {ErrorCode::kIo, std::string("the grammar compiler can't be started: ") + std::strerror(code), ""};
 }
 
+Error stopped_error() { return {ErrorCode::kCancelled, "the server is shutting down", ""}; }
+
 // Undoes what a server does to its signals: the child decides for itself.
 void reset_signals(posix_spawnattr_t* attributes) {
   sigset_t none, all;
@@ -66,20 +68,22 @@ class GrammarCompiler::Child {
   }
 
   // Errors: kIo.
-  static Result<std::unique_ptr<Child>> start(const ChildCommand& command,
+  static Result<std::shared_ptr<Child>> start(const ChildCommand& command,
                                               const GrammarVocabularyFrame& tokens);
   Result<GrammarAnswerFrame> ask(const GrammarJobFrame& job);
+  // Any thread: ask() ends with an error.
+  void interrupt() { shutdown(fd_, SHUT_RDWR); }
 
  private:
   int fd_ = -1;
   pid_t pid_ = -1;
 };
 
-Result<std::unique_ptr<GrammarCompiler::Child>> GrammarCompiler::Child::start(
+Result<std::shared_ptr<GrammarCompiler::Child>> GrammarCompiler::Child::start(
     const ChildCommand& command, const GrammarVocabularyFrame& tokens) {
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return spawn_error(errno);
-  auto child = std::make_unique<Child>();
+  auto child = std::make_shared<Child>();
   child->fd_ = ends[0];
   std::vector<char*> arguments{const_cast<char*>(command.program.c_str())};
   for (const std::string& argument : command.arguments)
@@ -150,9 +154,10 @@ Result<SharedGrammar> GrammarCompiler::compile(const GrammarSpec& spec) {
   // Somebody may have asked for the same while this call waited.
   if (auto known = find(spec)) return std::move(*known);
   auto result = compile_in_child(spec);
-  const bool fault_of_ours = !result.ok() && (result.error().code == ErrorCode::kIo ||
-                                              result.error().code == ErrorCode::kOutOfMemory);
-  if (!fault_of_ours) remember(key_of(spec), result);
+  const bool of_spec = result.ok() || result.error().code == ErrorCode::kInvalid ||
+                       result.error().code == ErrorCode::kUnsupported ||
+                       result.error().code == ErrorCode::kTooLarge;
+  if (of_spec) remember(key_of(spec), result);
   return result;
 }
 
@@ -160,10 +165,12 @@ Result<SharedGrammar> GrammarCompiler::compile_in_child(const GrammarSpec& spec)
   if (text_bytes(spec) > static_cast<size_t>(limits_.text_bytes_max)) {
     return over_limit("it is longer than", limits_.text_bytes_max, "bytes");
   }
-  RETURN_IF_ERROR(make_ready());
-  auto answer = child_->ask({spec, limits_});
+  ASSIGN_OR_RETURN(const std::shared_ptr<Child> child, ready_child());
+  auto answer = child->ask({spec, limits_});
   if (!answer.ok()) {
+    std::lock_guard lock(child_mutex_);
     child_ = nullptr;  // the next grammar gets a new process
+    if (stopped_) return stopped_error();
     return Error{ErrorCode::kIo, answer.error().message, ""};
   }
   switch (answer->outcome) {
@@ -183,14 +190,22 @@ Result<SharedGrammar> GrammarCompiler::compile_in_child(const GrammarSpec& spec)
   return Error{ErrorCode::kTooLarge, "the grammar compiler can't handle it: make it simpler", ""};
 }
 
-Result<void> GrammarCompiler::make_ready() {
+Result<std::shared_ptr<GrammarCompiler::Child>> GrammarCompiler::ready_child() {
   if (vocabulary_ == nullptr) {
     ASSIGN_OR_RETURN(vocabulary_, GrammarVocabulary::create(token_bytes_, stop_ids_));
   }
+  std::lock_guard lock(child_mutex_);
+  if (stopped_) return stopped_error();
   if (child_ == nullptr) {
     ASSIGN_OR_RETURN(child_, Child::start(command_, {token_bytes_, stop_ids_}));
   }
-  return {};
+  return child_;
+}
+
+void GrammarCompiler::stop() {
+  std::lock_guard lock(child_mutex_);
+  stopped_ = true;
+  if (child_ != nullptr) child_->interrupt();
 }
 
 void GrammarCompiler::remember(std::string key, Result<SharedGrammar> result) {

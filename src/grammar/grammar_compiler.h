@@ -52,6 +52,10 @@ class GrammarCompiler {
   // kIo and kOutOfMemory when the compiling process can't be had, which is not the sender's fault.
   Result<SharedGrammar> compile(const GrammarSpec& spec);
 
+  // Ends what is being compiled: that call, and all later ones, fail with kCancelled. For a server that
+  // stops.
+  void stop();
+
   GrammarCounters counters() const;
 
  private:
@@ -63,16 +67,19 @@ class GrammarCompiler {
   };
 
   Result<SharedGrammar> compile_in_child(const GrammarSpec& spec);
-  Result<void> make_ready();
+  Result<std::shared_ptr<Child>> ready_child();
   void remember(std::string key, Result<SharedGrammar> result);
 
   const GrammarLimits limits_;
   const ChildCommand command_;
-  std::mutex compile_mutex_;  // held while a grammar is compiled; guards the next four
+  std::mutex compile_mutex_;  // held while a grammar is compiled; guards the next three
   std::vector<std::string> token_bytes_;
   std::vector<TokenId> stop_ids_;
   std::shared_ptr<const GrammarVocabulary> vocabulary_;
-  std::unique_ptr<Child> child_;
+
+  std::mutex child_mutex_;  // guards the next two; taken after compile_mutex_
+  std::shared_ptr<Child> child_;
+  bool stopped_ = false;
 
   mutable std::mutex cache_mutex_;  // guards what follows; taken after compile_mutex_
   std::list<Entry> entries_;        // last used first

@@ -115,6 +115,19 @@ TEST(GrammarCompiler, AProgramThatIsNotThereIsNotTheSendersFault) {
   EXPECT_EQ(ends_at_once.compile(regex("a")).error().code, ErrorCode::kIo);
 }
 
+TEST(GrammarCompiler, StoppedItEndsWhatItCompiles) {
+  GrammarLimits limits;
+  limits.cpu_ms_max = 600'000;
+  limits.memory_bytes_max = 64LL << 30;
+  const auto grammars = compiler(limits);
+  ASSERT_TRUE(grammars->compile(regex("a")).ok());
+  std::thread hostile([&] { EXPECT_FALSE(grammars->compile(regex("((a{1,500}b?){1,500}c?){1,500}")).ok()); });
+  grammars->stop();
+  hostile.join();
+  EXPECT_EQ(grammars->compile(regex("b")).error().code, ErrorCode::kCancelled);
+  EXPECT_TRUE(grammars->find(regex("a")));
+}
+
 TEST(GrammarCompiler, ManyThreadsGetTheirGrammars) {
   const auto grammars = compiler({});
   std::vector<std::thread> threads;

@@ -137,6 +137,25 @@ Result<void> read_stream_options(std::string_view name, const Json& value, const
                                         &to->ignored_fields);
 }
 
+Result<void> keep_format(Result<std::optional<AnswerFormat>> read, std::string_view name,
+                         CompletionRequest* to) {
+  ASSIGN_OR_RETURN(std::optional<AnswerFormat> format, std::move(read));
+  if (!format) return {};
+  if (to->format) return invalid(name, "can't be combined with " + to->format->field);
+  to->format = std::move(format);
+  return {};
+}
+
+Result<void> read_format_field(std::string_view name, const Json& value, const FieldContext& context,
+                               CompletionRequest* to) {
+  return keep_format(read_response_format(name, value, context, &to->ignored_fields), name, to);
+}
+
+Result<void> read_structured_field(std::string_view name, const Json& value, const FieldContext& context,
+                                   CompletionRequest* to) {
+  return keep_format(read_structured_outputs(name, value, context, &to->ignored_fields), name, to);
+}
+
 Result<void> read_model(std::string_view, const Json& value, const FieldContext& context,
                         CompletionRequest*) {
   return check_model_name(value, context);
@@ -208,13 +227,13 @@ constexpr Field<CompletionRequest> kSharedFields[] = {
     {"typical_p", NeutralField{"[1]"}},
     {"mirostat", NeutralField{"[0]"}},
     {"echo", NeutralField{"[false]"}},
-    {"response_format", NeutralField{R"([{"type":"text"}])"}},
+    {"response_format", CustomField<CompletionRequest>{read_format_field}},
+    {"structured_outputs", CustomField<CompletionRequest>{read_structured_field}},
     {"guided_json", NeutralField{"[]"}},
     {"guided_regex", NeutralField{"[]"}},
     {"guided_choice", NeutralField{"[]"}},
     {"guided_grammar", NeutralField{"[]"}},
     {"guided_decoding_backend", NeutralField{"[]"}},
-    {"structured_outputs", NeutralField{"[]"}},
     {"prompt_logprobs", NeutralField{"[]"}},
     {"allowed_token_ids", NeutralField{"[]"}},
     {"bad_words", NeutralField{"[[]]"}},
@@ -404,6 +423,7 @@ Result<CompletionRequest> read_completion_request(Endpoint endpoint, const Json&
   if (request.stream_options_given && !request.stream) return invalid("stream_options", "needs stream: true");
   RETURN_IF_ERROR(fold_tokens_max(&request));
   RETURN_IF_ERROR(fold_logprobs(&request, context));
+  RETURN_IF_ERROR(check_format_conflicts(request));
   if (request.tokens_min.value_or(0) > request.tokens_max.value_or(kTokensMax)) {
     return invalid("min_tokens", "must not exceed the token limit of " + std::to_string(*request.tokens_max));
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +13,7 @@
 #include "base/types.h"
 #include "engine/request.h"
 #include "server/fields.h"
+#include "server/response_format.h"
 
 namespace hussar {
 
@@ -35,7 +37,9 @@ struct CompletionRequest {
   int32_t logprobs_top = -1;  // as in Request
   bool stream = false, include_usage = false;
   std::optional<std::string> cache_salt;
-  std::vector<std::string> ignored_fields;  // unknown ones, under UnknownFields::kWarn
+  std::optional<AnswerFormat> format;              // response_format or structured_outputs
+  std::shared_ptr<const CompiledGrammar> grammar;  // `format` compiled, by who answers the request
+  std::vector<std::string> ignored_fields;         // unknown ones, under UnknownFields::kWarn
 
   // As sent; read_completion_request folds them into the fields above.
   std::optional<int64_t> max_tokens, max_completion_tokens, max_new_tokens;

@@ -111,6 +111,52 @@ TEST_F(CompletionRequestTest, ReadsMessages) {
   EXPECT_EQ(request->logprobs_top, 2);
 }
 
+TEST_F(CompletionRequestTest, FormatsOfTheAnswer) {
+  struct Case {
+    const char* members;
+    GrammarSpec spec;
+    const char* field;
+  };
+  const Case cases[] = {
+      {R"("response_format":{"type":"json_object"})", {GrammarKind::kJsonObject, "", {}}, "response_format"},
+      {R"("response_format":{"type":"json_schema","json_schema":{"name":"n","description":"d","strict":false,)"
+       R"("schema":{"b":1.5,"a":[true]}}})",
+       {GrammarKind::kJsonSchema, R"({"b":1.5,"a":[true]})", {}},
+       "response_format.json_schema.schema"},
+      {R"("structured_outputs":{"json":{"type":"null"}})",
+       {GrammarKind::kJsonSchema, R"({"type":"null"})", {}},
+       "structured_outputs.json"},
+      {R"("structured_outputs":{"json":"{\"type\":  \"null\"}"})",
+       {GrammarKind::kJsonSchema, R"({"type":"null"})", {}},
+       "structured_outputs.json"},
+      {R"("structured_outputs":{"json":true,"regex":null,"disable_fallback":true})",
+       {GrammarKind::kJsonSchema, "true", {}},
+       "structured_outputs.json"},
+      {R"("structured_outputs":{"json_object":true})",
+       {GrammarKind::kJsonObject, "", {}},
+       "structured_outputs.json_object"},
+      {R"("structured_outputs":{"regex":"a|b"})",
+       {GrammarKind::kRegex, "a|b", {}},
+       "structured_outputs.regex"},
+      {R"("structured_outputs":{"choice":["a","b"]},"response_format":{"type":"text"})",
+       {GrammarKind::kChoice, "", {"a", "b"}},
+       "structured_outputs.choice"},
+      {R"("structured_outputs":{"grammar":"root ::= \"a\""},"stop":[],"min_tokens":0,"ignore_eos":false)",
+       {GrammarKind::kEbnf, "root ::= \"a\"", {}},
+       "structured_outputs.grammar"},
+  };
+  for (const Case& one : cases) {
+    for (const bool is_chat : {false, true}) {
+      const auto request = is_chat ? chat(one.members) : completion(one.members);
+      ASSERT_TRUE(request.ok()) << one.members << ": " << request.error().message;
+      ASSERT_TRUE(request->format) << one.members;
+      EXPECT_EQ(request->format->spec, one.spec) << one.members;
+      EXPECT_EQ(request->format->field, one.field);
+    }
+  }
+  EXPECT_FALSE(completion(R"("response_format":{"type":"text"})")->format);
+}
+
 TEST_F(CompletionRequestTest, NeutralAndHarmlessValuesCountAsAbsent) {
   for (const char* members : {R"("n":1)",
                               R"("n":1.0)",
@@ -211,7 +257,41 @@ TEST_F(CompletionRequestTest, RefusesByName) {
       {R"("n":"1")", "n", kUnsupported},
       {R"("best_of":3)", "best_of", kUnsupported},
       {R"("use_beam_search":true)", "use_beam_search", kUnsupported},
-      {R"("response_format":{"type":"json_object"})", "response_format", kUnsupported},
+      {R"("response_format":"json_object")", "response_format"},
+      {R"("response_format":{})", "response_format.type"},
+      {R"("response_format":{"type":"xml"})", "response_format.type"},
+      {R"("response_format":{"type":"json_object","a":1})", "response_format.a", kUnsupported},
+      {R"("response_format":{"type":"json_schema"})", "response_format.json_schema"},
+      {R"("response_format":{"type":"text","json_schema":{}})", "response_format.json_schema"},
+      {R"("response_format":{"type":"json_schema","json_schema":[]})", "response_format.json_schema"},
+      {R"("response_format":{"type":"json_schema","json_schema":{"schema":{}}})",
+       "response_format.json_schema.name"},
+      {R"("response_format":{"type":"json_schema","json_schema":{"name":"n"}})",
+       "response_format.json_schema.schema"},
+      {R"("response_format":{"type":"json_schema","json_schema":{"name":"n","schema":"{}"}})",
+       "response_format.json_schema.schema"},
+      {R"("response_format":{"type":"json_schema","json_schema":{"name":"n","schema":{},"strict":1}})",
+       "response_format.json_schema.strict"},
+      {R"("structured_outputs":{})", "structured_outputs"},
+      {R"("structured_outputs":{"json_object":false})", "structured_outputs"},
+      {R"("structured_outputs":{"regex":"a","choice":["b"]})", "structured_outputs"},
+      {R"("structured_outputs":{"regex":""})", "structured_outputs.regex"},
+      {R"("structured_outputs":{"regex":5})", "structured_outputs.regex"},
+      {R"("structured_outputs":{"grammar":null})", "structured_outputs"},
+      {R"("structured_outputs":{"choice":"a"})", "structured_outputs.choice"},
+      {R"("structured_outputs":{"choice":[]})", "structured_outputs.choice"},
+      {R"("structured_outputs":{"choice":["a",1]})", "structured_outputs.choice[1]"},
+      {R"("structured_outputs":{"choice":[""]})", "structured_outputs.choice[0]"},
+      {R"("structured_outputs":{"json":5})", "structured_outputs.json"},
+      {R"("structured_outputs":{"json":"{"})", "structured_outputs.json"},
+      {R"("structured_outputs":{"json":{},"whitespace_pattern":"x"})",
+       "structured_outputs.whitespace_pattern", kUnsupported},
+      {R"("structured_outputs":{"structural_tag":"x"})", "structured_outputs.structural_tag", kUnsupported},
+      {R"("structured_outputs":{"json":{}},"response_format":{"type":"json_object"})", "response_format"},
+      {R"("response_format":{"type":"json_object"},"stop":"x")", "stop"},
+      {R"("response_format":{"type":"json_object"},"stop_token_ids":[1])", "stop_token_ids"},
+      {R"("response_format":{"type":"json_object"},"min_tokens":1)", "min_tokens"},
+      {R"("structured_outputs":{"regex":"a"},"ignore_eos":true)", "ignore_eos"},
       {R"("guided_json":{})", "guided_json", kUnsupported},
       {R"("echo":true)", "echo", kUnsupported},
       {R"("cache_salt":5)", "cache_salt"},

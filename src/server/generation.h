@@ -16,7 +16,7 @@ namespace hussar {
 // gone.
 struct ServerCore {
   ServerCore(const ServerOptions& o, const ServerContext& c)
-      : options(o), context(c), metrics(c.engine, c.model_name, c.version) {}
+      : options(o), context(c), metrics(c.engine, c.grammars, c.model_name, c.version) {}
   const ServerOptions options;
   const ServerContext context;
   Metrics metrics;

@@ -30,8 +30,8 @@ double seconds_between(TimePoint from, TimePoint to) {
 }  // namespace
 
 struct Metrics::Impl {
-  Impl(const Engine& e, const std::string& model_name, const std::string& version)
-      : engine(e), labels{{"model_name", model_name}} {
+  Impl(const Engine& e, const GrammarCompiler* g, const std::string& model_name, const std::string& version)
+      : engine(e), grammars(g), labels{{"model_name", model_name}} {
     first_token = &histogram("vllm:time_to_first_token_seconds",
                              "From a request's last byte to its first token", seconds_bounds);
     token_gap =
@@ -94,7 +94,10 @@ struct Metrics::Impl {
   }
   void add_engine(std::vector<MetricFamily>* out) const;
 
+  void add_grammars(std::vector<MetricFamily>* out) const;
+
   const Engine& engine;
+  const GrammarCompiler* const grammars;
   const prometheus::Labels labels;
   prometheus::Labels info_labels;
   prometheus::Registry registry;
@@ -142,10 +145,26 @@ void Metrics::Impl::add_engine(std::vector<MetricFamily>* out) const {
   add(out, kCounter, "hussar:surplus_tokens_total", "Tokens computed for answers that had ended meanwhile",
       total(now.surplus_tokens));
   add(out, kCounter, "hussar:steps_total", "Forward passes", total(now.steps));
+  add(out, kCounter, "hussar:masks_late_total", "Steps that an answer sat out because its grammar took long",
+      total(now.masks_late));
 }
 
-Metrics::Metrics(const Engine& engine, const std::string& model_name, const std::string& version)
-    : impl_(std::make_unique<Impl>(engine, model_name, version)) {}
+void Metrics::Impl::add_grammars(std::vector<MetricFamily>* out) const {
+  const GrammarCounters now = grammars->counters();
+  const auto add_counter = [&](const char* name, const char* help, int64_t count) {
+    add(out, MetricType::Counter, name, help, static_cast<double>(count));
+  };
+  add_counter("hussar:schema_compiled_total", "Schemas, expressions and grammars compiled", now.compiled);
+  add_counter("hussar:schema_refused_total", "Those refused as malformed, unsupported or too costly",
+              now.refused);
+  add_counter("hussar:schema_cache_hits_total", "Those that were known already", now.cache_hits);
+  add(out, MetricType::Gauge, "hussar:schema_cache_bytes", "What is kept of them",
+      static_cast<double>(now.cache_bytes));
+}
+
+Metrics::Metrics(const Engine& engine, const GrammarCompiler* grammars, const std::string& model_name,
+                 const std::string& version)
+    : impl_(std::make_unique<Impl>(engine, grammars, model_name, version)) {}
 Metrics::~Metrics() = default;
 
 void Metrics::observe_first_token(double seconds) { impl_->first_token->Observe(seconds); }
@@ -175,6 +194,7 @@ void Metrics::count_response(std::string_view route, int status) {
 std::string Metrics::text(size_t connections) const {
   std::vector<MetricFamily> families = impl_->registry.Collect();
   impl_->add_engine(&families);
+  if (impl_->grammars != nullptr) impl_->add_grammars(&families);
   impl_->add(&families, MetricType::Gauge, "hussar:http_connections", "Open connections",
              static_cast<double>(connections));
   families.push_back({"hussar:info",

@@ -7,6 +7,7 @@
 
 #include "base/types.h"
 #include "engine/engine.h"
+#include "grammar/grammar_compiler.h"
 
 namespace hussar {
 
@@ -19,8 +20,9 @@ struct RequestTimes {
 // Thread-safe.
 class Metrics {
  public:
-  // `engine` outlives the object.
-  Metrics(const Engine& engine, const std::string& model_name, const std::string& version);
+  // `engine` and `grammars` (null: none) outlive the object.
+  Metrics(const Engine& engine, const GrammarCompiler* grammars, const std::string& model_name,
+          const std::string& version);
   ~Metrics();
 
   void observe_first_token(double seconds);

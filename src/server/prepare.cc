@@ -116,6 +116,7 @@ Result<Request> prepare(CompletionRequest request, const ServerOptions& options,
     if (!stops.ok()) return Error{ErrorCode::kInvalid, stops.error().message, "stop"};
     out.stops = std::move(*stops);
   }
+  out.grammar = std::move(request.grammar);
   out.logprobs_top = request.logprobs_top;
   out.cache_salt = request.cache_salt.value_or("");
   return out;

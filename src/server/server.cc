@@ -45,7 +45,8 @@ class ServerImpl : public Server {
  public:
   ServerImpl(const ServerOptions& options, const ServerContext& context)
       : core_(std::make_shared<ServerCore>(options, context)),
-        workers_(options.workers, options.worker_queue_max) {}
+        workers_(options.workers, options.worker_queue_max),
+        grammar_worker_(1, options.grammar_queue_max) {}
   ~ServerImpl() override { stop(); }
 
   Result<void> listen();
@@ -62,6 +63,8 @@ class ServerImpl : public Server {
     core_->stopping = true;
     if (http_) http_->stop(core_->options.drain_timeout_ms);
     workers_.stop();
+    if (core_->context.grammars != nullptr) core_->context.grammars->stop();
+    grammar_worker_.stop();
   }
 
  private:
@@ -104,12 +107,18 @@ class ServerImpl : public Server {
   std::optional<ApiError> check_body_headers(const HttpRequest& request) const;
   void post_generation(Endpoint endpoint, const RequestLog& log, HttpRequest&& request,
                        Responder&& responder);
+  // Goes on with generate() when the request's grammar is there.
+  void compile_and_generate(const RequestLog& log, Responder&& responder, CompletionRequest&& request);
+  void generate_within(Result<SharedGrammar> grammar, const RequestLog& log, Responder&& responder,
+                       CompletionRequest&& request);
   void post_tokens(Result<TokenizeAnswer> (*run)(const Json&, const ServerOptions&, const ServerContext&),
                    const RequestLog& log, HttpRequest&& request, Responder&& responder);
   Json model_json() const;
 
   const std::shared_ptr<ServerCore> core_;
   WorkerPool workers_;
+  // Compiles one grammar after the other, so that requests without one never wait behind them.
+  WorkerPool grammar_worker_;
   std::unique_ptr<HttpServer> http_;
   std::mutex stop_mutex_;
 };
@@ -301,8 +310,43 @@ void ServerImpl::post_generation(Endpoint endpoint, const RequestLog& log, HttpR
         const FieldContext fields{core_->options, context.model_name, context.tokenizer.vocab_size()};
         auto read = read_completion_request(endpoint, body, fields);
         if (!read.ok()) return reply_error(of, to, to_api_error(read.error()));
+        if (read->format) return compile_and_generate(of, std::move(to), std::move(*read));
         generate(core_, of, std::move(to), std::move(*read));
       });
+}
+
+void ServerImpl::compile_and_generate(const RequestLog& log, Responder&& responder,
+                                      CompletionRequest&& request) {
+  GrammarCompiler* const grammars = core_->context.grammars;
+  const AnswerFormat& format = *request.format;
+  if (grammars == nullptr) {
+    const Error error{ErrorCode::kUnsupported, format.field + " is not supported by this server",
+                      format.field};
+    return reply_error(log, responder, to_api_error(error));
+  }
+  if (auto known = grammars->find(format.spec)) {
+    return generate_within(std::move(*known), log, std::move(responder), std::move(request));
+  }
+  Responder spare = responder;
+  auto task = [this, grammars, log, responder = std::move(responder),
+               request = std::move(request)]() mutable {
+    auto grammar = grammars->compile(request.format->spec);
+    generate_within(std::move(grammar), log, std::move(responder), std::move(request));
+  };
+  if (grammar_worker_.post(std::move(task))) return;
+  reply_error(
+      log, spare,
+      to_api_error({ErrorCode::kFull, "too many requests wait for their grammars: try again soon", ""}));
+}
+
+void ServerImpl::generate_within(Result<SharedGrammar> grammar, const RequestLog& log, Responder&& responder,
+                                 CompletionRequest&& request) {
+  if (!grammar.ok()) {
+    const Error error = format_error(*request.format, std::move(grammar).error());
+    return reply_error(log, responder, to_api_error(error));
+  }
+  request.grammar = std::move(*grammar);
+  generate(core_, log, std::move(responder), std::move(request));
 }
 
 void ServerImpl::post_completions(const RequestLog& log, HttpRequest&& request, Responder&& responder) {

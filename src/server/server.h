@@ -10,6 +10,7 @@
 
 #include "base/result.h"
 #include "engine/engine.h"
+#include "grammar/grammar_compiler.h"
 #include "server/generation_defaults.h"
 #include "text/chat_template.h"
 #include "text/tokenizer.h"
@@ -49,6 +50,7 @@ struct ServerOptions {
 
   int64_t workers = 2;               // threads that parse, apply the template and tokenise
   int64_t worker_queue_max = 256;    // requests that wait for one of them; more are answered 429
+  int64_t grammar_queue_max = 64;    // requests that wait for their grammar; more are answered 429
   int64_t drain_timeout_ms = 5'000;  // how long stop() lets running answers go on
   int64_t ready_stall_ms = 10'000;   // /ready fails when the engine made no step for so long
 };
@@ -65,6 +67,8 @@ struct ServerContext {
   std::vector<TokenId> stop_ids;     // every eos/eot/eom of the file
   std::string bos_token, eos_token;  // their spelling, for the template; empty: none
   int64_t created_unix_seconds = 0;  // the model file's time
+  // For the engine's vocabulary and these stop ids; null: response_format and the like are refused.
+  GrammarCompiler* grammars = nullptr;
 };
 
 // The bytes that a token adds to an answer: none for control and unused tokens. The engine's `token_bytes`

@@ -60,7 +60,8 @@ class ServerTest : public ::testing::Test {
                                 .stop_ids = {kImEnd},
                                 .bos_token = "",
                                 .eos_token = "",
-                                .created_unix_seconds = 0};
+                                .created_unix_seconds = 0,
+                                .grammars = grammars_.get()};
     auto server = Server::start(options_, context);
     ASSERT_TRUE(server.ok()) << server.error().message;
     server_ = std::move(*server);
@@ -87,10 +88,18 @@ class ServerTest : public ::testing::Test {
     return eventually([&] { return engine_.request(id).has_value(); });
   }
 
+  // Before start().
+  void with_grammars() {
+    grammars_ = std::make_unique<GrammarCompiler>(GrammarLimits{}, answer_bytes_table(tokenizer_),
+                                                  std::vector<TokenId>{kImEnd},
+                                                  GrammarCompiler::ChildCommand{HUSSAR_GRAMMAR_CHILD, {}});
+  }
+
   FakeEngine engine_;
   const Tokenizer tokenizer_ = testing_tokenizer();
   std::optional<ChatTemplate> chat_template_;
   ServerOptions options_;
+  std::unique_ptr<GrammarCompiler> grammars_;
   std::unique_ptr<Server> server_;
 };
 
@@ -270,6 +279,46 @@ TEST_F(ServerTest, WarnModeNamesIgnoredFieldsInAHeader) {
   engine_.feed(1, {last_event('a', FinishReason::kLength)});
   EXPECT_NE(parse_answer(client.read_all()).head.find("X-Hussar-Ignored-Fields: frob, nicate\r\n"),
             std::string::npos);
+}
+
+TEST_F(ServerTest, AFormatGoesToTheEngineAsAGrammar) {
+  with_grammars();
+  start();
+  RawClient client(port());
+  client.send(post("/v1/completions", R"({"prompt":"x","structured_outputs":{"choice":["yes","no"]}})"));
+  ASSERT_TRUE(wait_for_request(1));
+  const Request request = *engine_.request(1);
+  ASSERT_NE(request.grammar, nullptr);
+  EXPECT_EQ(request.stop_ids, request.grammar->stop_ids());
+  const auto allowed = [&](TokenId token) {
+    return (request.grammar->first_mask()[static_cast<size_t>(token) / 32] >> (token % 32) & 1) != 0;
+  };
+  EXPECT_TRUE(allowed('y') && allowed('n'));
+  EXPECT_FALSE(allowed('x') || allowed(kImEnd) || allowed(kHello));
+  engine_.feed_text(1, "no", last_event(kImEnd, FinishReason::kStop, kImEnd));
+  EXPECT_EQ(parse_answer(client.read_all()).status, 200);
+}
+
+TEST_F(ServerTest, AFormatThatCanNotBeUsedIsItsSendersFault) {
+  with_grammars();
+  start();
+  for (int i = 0; i < 2; ++i) {  // the second time from what is remembered
+    const Answer answer =
+        exchange(post("/v1/completions", R"({"prompt":"x","structured_outputs":{"regex":"(a"}})"));
+    EXPECT_EQ(answer.status, 400);
+    EXPECT_EQ(*answer.json.find("error")->find("param")->as_string(), "structured_outputs.regex");
+    EXPECT_EQ(error_code(answer), "invalid_value");
+  }
+  EXPECT_NE(get("/metrics").body.find("hussar:schema_refused_total{model_name=\"m\"} 2"), std::string::npos);
+  EXPECT_FALSE(engine_.request(1));
+}
+
+TEST_F(ServerTest, WithoutACompilerAFormatIsRefusedByName) {
+  start();
+  const Answer answer =
+      exchange(post("/v1/completions", R"({"prompt":"x","response_format":{"type":"json_object"}})"));
+  EXPECT_EQ(answer.status, 400);
+  EXPECT_EQ(*answer.json.find("error")->find("param")->as_string(), "response_format");
 }
 
 TEST_F(ServerTest, ADisconnectCancelsWholeAndStreamedAnswers) {

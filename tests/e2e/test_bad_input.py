@@ -98,7 +98,7 @@ FIELDS = [
     (chat(messages=[{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]), 400, "messages[0].content[0]"),
     (chat(tools=[{"type": "function", "function": {"name": "f"}}]), 400, "tools"),
     (chat(tool_choice="required"), 400, "tool_choice"),
-    (chat(response_format={"type": "json_object"}), 400, "response_format"),
+    (chat(response_format={"type": "xml"}), 400, "response_format.type"),
     (chat(top_logprobs=2), 400, "top_logprobs"),
     (chat(logprobs=True, top_logprobs=50), 400, "top_logprobs"),
     (chat(logprobs=1), 400, "logprobs"),
