@@ -7,11 +7,13 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "net/http_server.h"
+#include "net/raw_server.h"
 
 namespace hussar {
 
@@ -44,8 +46,11 @@ class TestingServer {
     server_->start();
     url_ = "http://127.0.0.1:" + std::to_string(server_->port());
   }
+  // Nobody listens at url() then, nor can another program.
   void stop() {
-    if (server_ != nullptr) server_->stop(0);
+    if (server_ == nullptr || held_) return;
+    server_->stop(0);
+    held_.emplace(server_->port());
   }
 
   const std::string& url() const { return url_; }
@@ -77,6 +82,7 @@ class TestingServer {
   mutable std::mutex mutex_;
   std::vector<HttpRequest> requests_;
   std::unique_ptr<HttpServer> server_;
+  std::optional<ClosedPort> held_;
   std::string url_;
 };
 

@@ -391,6 +391,10 @@ class HttpServerImpl : public HttpServer {
     wait_for_sessions(kCutWaitMs);
     io_.stop();
     thread_.join();
+    // The thread may have ended before it came to close this: whoever connects now must be refused, not left
+    // waiting.
+    BoostError ignored;
+    acceptor_.close(ignored);
   }
 
  private:

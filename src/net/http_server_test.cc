@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "net/raw_client.h"
+#include "net/raw_server.h"
 
 namespace hussar {
 namespace {
@@ -406,6 +407,17 @@ TEST_F(HttpServerTest, StopCutsAnAnswerThatDoesNotEnd) {
   EXPECT_EQ(disconnects_, 1);
   EXPECT_EQ(busy.read_all(), "");
   held_[0].answer(text_response("too late"));  // harmless
+}
+
+TEST_F(HttpServerTest, NobodyListensAfterItStopped) {
+  // Many times: with no connection open, the server's thread used to end before it came to close the port.
+  for (int i = 0; i < 50; ++i) {
+    start();
+    const int port = server_->port();
+    server_->stop(0);
+    const ClosedPort held(port);
+    EXPECT_FALSE(RawClient(port).connected());
+  }
 }
 
 TEST_F(HttpServerTest, SaysWhatToDoWhenThePortIsInUse) {

@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include "net/raw_client.h"
+#include "net/raw_server.h"
 #include "net/stream_client.h"
 
 namespace hussar {
@@ -234,6 +235,7 @@ TEST_F(PacedServerTest, NobodyListensAfterItStopped) {
   start([](const HttpRequest&) { return PacedAnswer{[](PacedPiece*) { return false; }}; });
   const int port = server_->port();
   server_->stop();
+  const ClosedPort held(port);  // it can be taken: so the server has let go of it
   EXPECT_FALSE(RawClient(port).connected());
 }
 

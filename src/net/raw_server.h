@@ -13,6 +13,8 @@
 #include <thread>
 #include <vector>
 
+#include "base/check.h"
+
 namespace hussar {
 
 // The server's end of one connection; blocking, each read gives up after five seconds.
@@ -57,6 +59,33 @@ class RawPeer {
 
  private:
   int socket_;
+};
+
+// A port of 127.0.0.1 on which nobody listens, kept from every other program of the machine meanwhile.
+class ClosedPort {
+ public:
+  explicit ClosedPort(int port = 0) : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
+    const int yes = 1;  // for one that a server has just given up
+    ::setsockopt(socket_, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(static_cast<uint16_t>(port));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    CHECK(::bind(socket_, reinterpret_cast<sockaddr*>(&address), size) == 0);
+    CHECK(::getsockname(socket_, reinterpret_cast<sockaddr*>(&address), &size) == 0);
+    port_ = ntohs(address.sin_port);
+  }
+  ~ClosedPort() { ::close(socket_); }
+  ClosedPort(const ClosedPort&) = delete;
+  ClosedPort& operator=(const ClosedPort&) = delete;
+
+  int port() const { return port_; }
+  std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
+
+ private:
+  int socket_;
+  int port_ = 0;
 };
 
 // Hands its connections, one after the other, to one script each, on a thread of its own; then it ends.

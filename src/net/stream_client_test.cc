@@ -262,18 +262,15 @@ TEST(StreamClient, AnAnswerBeforeTheRequestIsWholeCounts) {
 }
 
 TEST(StreamClient, SaysThatNobodyListens) {
-  int port = 0;
-  {
-    RawServer gone({});
-    port = gone.port();
-  }
-  const auto client = make_client("http://127.0.0.1:" + std::to_string(port));
+  const ClosedPort closed;
+  const auto client = make_client(closed.url());
   std::vector<Noted> calls(2);
   run_calls(*client, calls, std::make_shared<const std::string>(get_wire(*client)));
   for (const Noted& call : calls) {
     EXPECT_EQ(call.events, "e");
     EXPECT_EQ(call.end, CallEnd::kConnectFailed);
-    EXPECT_EQ(call.detail, "can't connect to 127.0.0.1:" + std::to_string(port) + ": Connection refused");
+    EXPECT_EQ(call.detail,
+              "can't connect to 127.0.0.1:" + std::to_string(closed.port()) + ": Connection refused");
   }
 }
 
