@@ -2,6 +2,7 @@
 // return one; nothing of ours throws across a function of a header.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <variant>
@@ -22,12 +23,15 @@ enum class ErrorCode {
   kIo,  // the operating system refused
   kCancelled,
   kDeviceFault,
+  kDeadline,  // can't be done by the time that was asked for
 };
 
 struct Error {
   ErrorCode code = ErrorCode::kInvalid;
   std::string message;  // one line, no full stop at the end, says what to do where there is something to do
   std::string field;    // the request field, flag or file section at fault; may be empty
+  int64_t wait_ms =
+      0;  // with kFull: when to try again; with a deadline: how long it takes at least; 0: unknown
 };
 
 template <typename T>

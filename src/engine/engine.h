@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "base/types.h"
+#include "engine/load_estimate.h"
 #include "engine/request.h"
 #include "kernels/backend.h"
 #include "model/model.h"
@@ -18,9 +19,10 @@ struct EngineOptions {
   int32_t context_max = 0;  // positions of one sequence: prompt and answer
   int32_t kv_blocks = 0;    // of the pool
   KvType kv_type = KvType::kF16;
-  int32_t running_max = 64;       // sequences that run at once
-  int32_t queue_max = 256;        // requests that wait
-  int32_t step_tokens_max = 512;  // rows of one step; at least running_max
+  int32_t running_max = 64;           // sequences that run at once
+  int32_t queue_max = 256;            // requests that wait
+  int32_t step_tokens_max = 512;      // rows of one step; at least running_max
+  int64_t priority_ageing_ms = 1000;  // of waiting make up for one step of priority
   bool prefix_cache = true;
   int32_t mask_threads = 2;  // that work out which tokens grammars allow
   int64_t mask_wait_us_max =
@@ -39,8 +41,9 @@ struct EngineCounters {
   int64_t surplus_tokens = 0;    // computed for a sequence that had ended meanwhile
   int64_t rows = 0;              // tokens that went through the model, of prompts and of answers
   int64_t steps = 0;
-  int64_t masks_late = 0;  // steps that a sequence sat out because its grammar's mask was late
-  TimePoint last_step;     // of the last loop turn, idle ones included: readiness watches it
+  int64_t masks_late = 0;        // steps that a sequence sat out because its grammar's mask was late
+  int64_t deadline_refused = 0;  // of the refused: their deadline could not be met
+  TimePoint last_step;           // of the last loop turn, idle ones included: readiness watches it
 };
 
 class Engine {
@@ -55,11 +58,14 @@ class Engine {
 
   // Any thread. Once accepted, the sink gets exactly one terminal event.
   // Errors: kTooLarge (can never fit), kFull (queue), kCancelled (shutting down), kDeviceFault (the device
-  // has failed), kInvalid (a field out of range; the error names it).
+  // has failed), kInvalid (a field out of range, or a deadline that can never be met; the error names it),
+  // kDeadline (can't be met now; the error's wait_ms could).
   virtual Result<RequestId> submit(Request request, EventSink sink) = 0;
   // Any thread. Its blocks are free within one step. An unknown or ended id is ignored.
   virtual void cancel(RequestId id) = 0;
   virtual EngineCounters counters() const = 0;  // any thread
+  // How busy it is, as a tenant with this share sees it. Any thread.
+  virtual LoadEstimate load(TenantId, double /*share*/) const { return {}; }
   virtual const EngineOptions& options() const = 0;
   virtual const DeviceInfo& device() const = 0;
   // Ends all requests with kShutdown and joins the thread. Idempotent; any thread but the engine's own, so

@@ -2,13 +2,14 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
+#include <condition_variable>
 #include <mutex>
 #include <span>
 #include <thread>
 #include <unordered_map>
 #include <utility>
 
-#include "base/bounded_queue.h"
 #include "base/check.h"
 #include "engine/block_pool.h"
 #include "engine/grammar_masks.h"
@@ -24,29 +25,20 @@ constexpr std::chrono::milliseconds kIdleTurn{100};
 // How long it waits for a late mask when there is nothing else to do, before it looks for commands.
 constexpr std::chrono::milliseconds kLateTurn{1};
 
-struct Command {
-  enum class Kind : uint8_t { kSubmit, kCancel };
-  Kind kind = Kind::kSubmit;
-  RequestId id = 0;
-  Request request;
-  EventSink sink;
-};
-
 SchedulerLimits scheduler_limits(const EngineOptions& options, const DeviceInfo& device) {
   SchedulerLimits limits;
   limits.context_max = options.context_max;
   limits.running_max = options.running_max;
   limits.queue_max = options.queue_max;
   limits.step_tokens_max = options.step_tokens_max;
+  limits.priority_ageing_ms = options.priority_ageing_ms;
   limits.prefix_cache = options.prefix_cache;
   limits.cache_generated = device.roles_agree;
   return limits;
 }
 
-// Between two drains there are at most queue_max submissions, and one cancellation for each request that
-// lives then or is submitted.
-size_t commands_max(const EngineOptions& options) {
-  return 3 * static_cast<size_t>(options.queue_max) + static_cast<size_t>(options.running_max);
+int64_t wait_ms(const LoadEstimate& load) {
+  return static_cast<int64_t>(std::ceil(std::min(load.wait_seconds, 1e9) * 1000));
 }
 
 class EngineLoop final : public Engine {
@@ -57,21 +49,24 @@ class EngineLoop final : public Engine {
   Result<RequestId> submit(Request request, EventSink sink) override;
   void cancel(RequestId id) override;
   EngineCounters counters() const override;
+  LoadEstimate load(TenantId tenant, double share) const override;
   const EngineOptions& options() const override { return options_; }
   const DeviceInfo& device() const override { return backend_->info(); }
   void shutdown() override;
 
  private:
   void run();
-  // Hands queued commands to the scheduler; true when the engine is to end.
-  bool take_commands();
   // Waits for masks within the step's budget and says who sits out.
   void settle_masks();
+  // Cancels what is to be cancelled, ends what is late, and plans a step; false when the engine is to end.
+  bool plan_step();
+  void cancel_queued(TimePoint now);
   void release_and_start_slots();
   Result<void> run_step();
   void rest();
   void end(FinishReason reason, const std::string& error);
   void publish();
+  void forget_ended();
 
   const EngineOptions options_;
   const std::unique_ptr<Backend> backend_;
@@ -81,12 +76,22 @@ class EngineLoop final : public Engine {
 
   // --- shared
   // ------------------------------------------------------------------------------------------------------------------------
-  BoundedQueue<Command> commands_;
-  mutable std::mutex mutex_;  // guards what follows; never held while a sink or the backend runs
+  // An accepted request until its last event was handed to the sink.
+  struct Live {
+    EventSink sink;
+    bool cancelled = false;  // a cancellation is queued
+    bool ended = false;      // its last event is on the way
+  };
+  // Guards what follows up to the next line; never held while a sink or the backend runs. Submitting threads
+  // hand requests to the scheduler themselves, so that they hear at once whether a deadline can be met; what
+  // a step reads of the scheduler while the backend runs, submit() does not change.
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
   EngineCounters counters_;
-  int32_t untaken_ = 0;  // submissions in commands_
-  std::unordered_map<RequestId, bool>
-      live_;  // accepted, no terminal event yet; true once a cancellation is queued
+  BlockPool pool_;
+  Scheduler scheduler_;
+  std::unordered_map<RequestId, Live> live_;
+  std::vector<RequestId> cancels_;  // at most one for each live request
   RequestId next_id_ = 1;
   bool closed_ = false;
   Error closed_error_;
@@ -94,18 +99,15 @@ class EngineLoop final : public Engine {
 
   // --- the engine thread's
   // -----------------------------------------------------------------------------------------------------------
-  BlockPool pool_;
-  Scheduler scheduler_;
   Sampler sampler_;
   GrammarMasks masks_;
   int32_t sitting_out_ = 0;
   int64_t masks_late_ = 0;
-  std::unordered_map<RequestId, EventSink> sinks_;
   StepPlan plan_;
   bool resting_ = false;
   // Reused from step to step.
-  std::vector<Command> taken_;
   std::vector<TokenEvent> events_;
+  std::vector<EventSink*> sinks_;
   std::vector<TokenId> tokens_;
   std::vector<BatchPart> parts_;
   std::vector<SampleRow> rows_;
@@ -122,7 +124,6 @@ EngineLoop::EngineLoop(const EngineOptions& options, EngineParts parts)
                       .context_max = options.context_max,
                       .kv_blocks = options.kv_blocks,
                       .kv_block_tokens = backend_->info().kv_block_tokens},
-      commands_(commands_max(options)),
       pool_(options.kv_blocks, backend_->info().kv_block_tokens),
       scheduler_(scheduler_limits(options, backend_->info()), pool_, token_bytes_),
       sampler_(options.running_max),
@@ -144,31 +145,40 @@ Result<RequestId> EngineLoop::submit(Request request, EventSink sink) {
   };
   if (closed_) return refuse(closed_error_);
   if (!valid.ok()) return refuse(std::move(valid).error());
-  if (untaken_ + counters_.waiting >= options_.queue_max) {
+  if (scheduler_.counts().waiting >= options_.queue_max) {
     return refuse({ErrorCode::kFull,
-                   std::to_string(options_.queue_max) + " requests wait already; try again later", ""});
+                   std::to_string(options_.queue_max) + " requests wait already; try again later", "",
+                   wait_ms(scheduler_.load(request.tenant, request.tenant_share))});
   }
   const RequestId id = next_id_++;
-  CHECK(commands_.try_push({Command::Kind::kSubmit, id, std::move(request), std::move(sink)}));
-  live_.emplace(id, false);
-  ++untaken_;
+  Result<void> accepted = scheduler_.submit(id, std::move(request), Clock::now());
+  if (!accepted.ok()) return refuse(std::move(accepted).error());
+  live_.emplace(id, Live{std::move(sink)});
   ++counters_.requests_accepted;
+  changed_.notify_one();
   return id;
 }
 
 void EngineLoop::cancel(RequestId id) {
   std::lock_guard lock(mutex_);
   const auto live = live_.find(id);
-  if (closed_ || live == live_.end() || live->second) return;
-  live->second = true;
-  CHECK(commands_.try_push({Command::Kind::kCancel, id, {}, {}}));
+  if (live == live_.end() || live->second.cancelled || live->second.ended) return;
+  live->second.cancelled = true;
+  cancels_.push_back(id);
+  changed_.notify_one();
 }
 
 EngineCounters EngineLoop::counters() const {
   std::lock_guard lock(mutex_);
   EngineCounters counters = counters_;
-  counters.waiting += untaken_;
+  counters.waiting = scheduler_.counts().waiting;
+  counters.deadline_refused = scheduler_.counts().deadline_refused;
   return counters;
+}
+
+LoadEstimate EngineLoop::load(TenantId tenant, double share) const {
+  std::lock_guard lock(mutex_);
+  return scheduler_.load(tenant, share);
 }
 
 void EngineLoop::shutdown() {
@@ -176,7 +186,7 @@ void EngineLoop::shutdown() {
     std::lock_guard lock(mutex_);
     if (!closed_) closed_error_ = {ErrorCode::kCancelled, "the server is shutting down", ""};
     closed_ = true;
-    commands_.close();
+    changed_.notify_one();
   }
   std::lock_guard lock(join_mutex_);
   if (thread_.joinable()) thread_.join();
@@ -186,9 +196,9 @@ void EngineLoop::shutdown() {
 // --------------------------------------------------------------------------------------------------------------------
 
 void EngineLoop::run() {
-  while (!take_commands()) {
+  for (;;) {
     settle_masks();
-    scheduler_.plan(Clock::now(), &plan_);
+    if (!plan_step()) break;
     release_and_start_slots();
     publish();
     if (plan_.parts.empty() && sitting_out_ > 0) {
@@ -207,33 +217,27 @@ void EngineLoop::run() {
     }
     publish();
 #ifndef NDEBUG
+    std::lock_guard lock(mutex_);
     scheduler_.check_integrity();
 #endif
   }
   end(FinishReason::kShutdown, "");
 }
 
-bool EngineLoop::take_commands() {
-  taken_.clear();
-  bool closed = false;
-  {
-    std::lock_guard lock(mutex_);
-    commands_.drain(&taken_);
-    counters_.waiting += untaken_;
-    untaken_ = 0;
-    closed = closed_;
-  }
+bool EngineLoop::plan_step() {
+  std::lock_guard lock(mutex_);
+  if (closed_) return false;
   const TimePoint now = Clock::now();
-  for (Command& command : taken_) {
-    if (command.kind == Command::Kind::kCancel) {
-      scheduler_.cancel(command.id, now, &events_);
-      continue;
-    }
-    sinks_.emplace(command.id, std::move(command.sink));
-    // Can't fail: submit() has checked the sizes and counted the queue.
-    CHECK(scheduler_.submit(command.id, std::move(command.request)).ok());
-  }
-  return closed;
+  cancel_queued(now);
+  scheduler_.expire(now, &events_);
+  scheduler_.plan(now, &plan_);
+  return true;
+}
+
+// REQUIRES: mutex_ held.
+void EngineLoop::cancel_queued(TimePoint now) {
+  for (const RequestId id : cancels_) scheduler_.cancel(id, now, &events_);
+  cancels_.clear();
 }
 
 void EngineLoop::settle_masks() {
@@ -244,6 +248,7 @@ void EngineLoop::settle_masks() {
     if (!scheduler_.is_running(slot)) continue;  // its end is known to the next plan
     const GrammarMasks::State state = masks_.state(slot);
     if (state == GrammarMasks::State::kFailed) {
+      std::lock_guard lock(mutex_);
       scheduler_.fail(slot, masks_.error(slot), Clock::now(), &events_);
       continue;
     }
@@ -285,7 +290,10 @@ Result<void> EngineLoop::run_step() {
   backend_->forward({tokens_, parts_}, forward_);
   backend_->sample(rows_);
   ASSIGN_OR_RETURN(const StepOutput output, backend_->finish_step());
-  scheduler_.commit(plan_, output.rows, Clock::now(), &events_);
+  {
+    std::lock_guard lock(mutex_);
+    scheduler_.commit(plan_, output.rows, Clock::now(), &events_);
+  }
   // The next masks are worked out while the sinks take these tokens.
   for (size_t i = 0; i < rows_.size(); ++i) {
     const int32_t slot = rows_[i].slot;
@@ -294,36 +302,39 @@ Result<void> EngineLoop::run_step() {
   return {};
 }
 
-// Nothing can run: waits for a command.
+// Nothing can run: waits for a request.
 void EngineLoop::rest() {
+  std::unique_lock lock(mutex_);
   if (!resting_) {
     scheduler_.check_integrity();
     CHECK(pool_.used() == 0 && pool_.pledged() == 0);
     resting_ = true;
   }
-  commands_.wait_until(Clock::now() + kIdleTurn);
+  changed_.wait_until(lock, Clock::now() + kIdleTurn,
+                      [this] { return closed_ || !cancels_.empty() || scheduler_.counts().waiting > 0; });
 }
 
-// Ends every request, those included that were accepted and not yet taken.
+// Ends every request.
 void EngineLoop::end(FinishReason reason, const std::string& error) {
   {
     std::lock_guard lock(mutex_);
     if (!closed_) closed_error_ = {ErrorCode::kDeviceFault, "the device has failed: " + error, ""};
     closed_ = true;
+    const TimePoint now = Clock::now();
+    cancel_queued(now);
+    scheduler_.end_all(reason, error, now, &events_);
   }
-  (void)take_commands();
-  scheduler_.end_all(reason, error, Clock::now(), &events_);
   publish();
 }
 
 // Shows the counters first and tells the sinks then, so that who has seen a last event finds its blocks
 // returned.
 void EngineLoop::publish() {
-  const SchedulerCounts counts = scheduler_.counts();
+  sinks_.clear();
   {
     std::lock_guard lock(mutex_);
+    const SchedulerCounts counts = scheduler_.counts();
     EngineCounters& c = counters_;
-    c.waiting = counts.waiting;
     c.running = counts.running;
     c.blocks_free = pool_.free();
     c.blocks_cached = pool_.cached();
@@ -339,19 +350,30 @@ void EngineLoop::publish() {
     c.masks_late = masks_late_;
     c.last_step = Clock::now();
     for (const TokenEvent& event : events_) {
-      if (event.finish) live_.erase(event.request);
+      // Only this thread takes entries out, so that the sink stays where it is.
+      const auto live = live_.find(event.request);
+      CHECK(live != live_.end());
+      sinks_.push_back(&live->second.sink);
+      if (event.finish) live->second.ended = true;
     }
   }
   for (size_t begin = 0; begin < events_.size();) {
     size_t end = begin + 1;
     while (end < events_.size() && events_[end].request == events_[begin].request) ++end;
-    const auto sink = sinks_.find(events_[begin].request);
-    CHECK(sink != sinks_.end());
-    sink->second(std::span(events_).subspan(begin, end - begin));
-    if (events_[end - 1].finish) sinks_.erase(sink);
+    (*sinks_[begin])(std::span(events_).subspan(begin, end - begin));
     begin = end;
   }
+  forget_ended();
   events_.clear();
+}
+
+// Lets go of sinks, outside the lock: they may hold the last reference to what a client's request is made of.
+void EngineLoop::forget_ended() {
+  std::vector<std::unordered_map<RequestId, Live>::node_type> ended;
+  std::lock_guard lock(mutex_);
+  for (const TokenEvent& event : events_) {
+    if (event.finish) ended.push_back(live_.extract(event.request));
+  }
 }
 
 }  // namespace

@@ -17,6 +17,7 @@
 namespace hussar {
 
 using RequestId = uint64_t;  // chosen by Engine::submit, never reused
+using TenantId = int32_t;    // in whose name it is asked; 0 where nobody is told apart
 
 // Why an answer ended; exactly one for each accepted request.
 enum class FinishReason : uint8_t { kStop, kLength, kCancelled, kDeadline, kError, kShutdown };
@@ -37,6 +38,16 @@ struct Request {
   std::shared_ptr<const CompiledGrammar> grammar;
   int32_t logprobs_top = -1;  // as in SampleRow
   std::string cache_salt;     // prompts share cached blocks only under the same salt
+
+  // Ended with kDeadline when it has not ended by then; accepted only when it can end before.
+  TimePoint deadline = TimePoint::max();  // max(): none
+  // Less is sooner, within its tenant; each step is made up for by SchedulerLimits::priority_ageing_ms of
+  // waiting.
+  int32_t priority = 0;
+  TenantId tenant = 0;
+  double tenant_share = 1;  // what the tenant is entitled to, in (0, 1]; 1: there is no other
+
+  bool has_deadline() const { return deadline != TimePoint::max(); }
 };
 
 // One committed token, or the end. The last event of a request has `finish` and comes exactly once.

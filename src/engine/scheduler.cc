@@ -8,7 +8,10 @@
 namespace hussar {
 
 Scheduler::Scheduler(const SchedulerLimits& limits, BlockPool& pool, std::span<const std::string> token_bytes)
-    : limits_(limits), pool_(pool), token_bytes_(token_bytes) {
+    : limits_(limits),
+      pool_(pool),
+      token_bytes_(token_bytes),
+      waiting_(std::chrono::milliseconds(limits.priority_ageing_ms)) {
   CHECK(limits.running_max >= 1 && limits.queue_max >= 1);
   CHECK(limits.step_tokens_max >= limits.running_max);
   sequences_.resize(static_cast<size_t>(limits.running_max));
@@ -20,7 +23,7 @@ int64_t Scheduler::blocks_needed(int64_t prompt_tokens, int64_t tokens_max, int3
   return (prompt_tokens + tokens_max + block_tokens - 1) / block_tokens;
 }
 
-Result<void> Scheduler::submit(RequestId id, Request request) {
+Result<void> Scheduler::submit(RequestId id, Request request, TimePoint now) {
   const int64_t prompt_tokens = static_cast<int64_t>(request.prompt.size());
   if (prompt_tokens + request.tokens_max > limits_.context_max) {
     return Error{ErrorCode::kTooLarge, "prompt and answer exceed the context", "max_tokens"};
@@ -28,10 +31,19 @@ Result<void> Scheduler::submit(RequestId id, Request request) {
   if (blocks_needed(prompt_tokens, request.tokens_max, pool_.block_tokens()) > pool_.all()) {
     return Error{ErrorCode::kTooLarge, "prompt and answer exceed the KV pool", "max_tokens"};
   }
-  if (waiting_.size() >= static_cast<size_t>(limits_.queue_max)) {
+  if (waiting_.size() >= limits_.queue_max) {
     return Error{ErrorCode::kFull, "too many requests are waiting", ""};
   }
-  waiting_.push_back({id, std::move(request)});
+  const bool promised = request.has_deadline();
+  waiting_.add({id, std::move(request), now});
+  if (promised) {
+    if (Result<void> checked = check_deadline(id, now); !checked.ok()) {
+      (void)waiting_.take(*waiting_.find(id));
+      ++counts_.deadline_refused;
+      return checked;
+    }
+  }
+  admission_blocked_ = false;
   return {};
 }
 
@@ -41,19 +53,32 @@ void Scheduler::cancel(RequestId id, TimePoint now, std::vector<TokenEvent>* eve
     end_without_token(*slot, FinishReason::kCancelled, "", now, events);
     return;
   }
-  const auto waiting = std::ranges::find(waiting_, id, &Waiting::id);
-  if (waiting == waiting_.end()) return;
+  const WaitingRequest* waiting = waiting_.find(id);
+  if (waiting == nullptr) return;
   end_waiting(*waiting, FinishReason::kCancelled, "", now, events);
-  waiting_.erase(waiting);
-  admission_blocked_ = false;
+}
+
+void Scheduler::expire(TimePoint now, std::vector<TokenEvent>* events) {
+  for (size_t i = 0; running_deadlines_ > 0 && i < running_.size();) {
+    const int32_t slot = running_[i];
+    if (at(slot).request.deadline > now) {
+      ++i;
+    } else {
+      end_without_token(slot, FinishReason::kDeadline, "", now, events);
+    }
+  }
+  waiting_.by_deadline(&urgent_);
+  for (const WaitingRequest* waiting : urgent_) {
+    if (waiting->request.deadline > now) break;
+    end_waiting(*waiting, FinishReason::kDeadline, "", now, events);
+  }
 }
 
 void Scheduler::end_all(FinishReason reason, std::string_view error, TimePoint now,
                         std::vector<TokenEvent>* events) {
   while (!running_.empty()) end_without_token(running_.front(), reason, error, now, events);
-  for (const Waiting& waiting : waiting_) end_waiting(waiting, reason, error, now, events);
-  waiting_.clear();
-  admission_blocked_ = false;
+  waiting_.order(&urgent_);
+  for (const WaitingRequest* waiting : urgent_) end_waiting(*waiting, reason, error, now, events);
 }
 
 void Scheduler::fail(int32_t slot, std::string_view error, TimePoint now, std::vector<TokenEvent>* events) {
@@ -73,43 +98,44 @@ void Scheduler::plan(TimePoint now, StepPlan* plan) {
   plan->ended.clear();
   plan->ended.swap(slots_ended_);
   admit_waiting(now, plan);
+  choose_sitting_out();
   for (int32_t slot : running_) {
     const Sequence& sequence = at(slot);
-    if (sequence.generated_tokens > 0 && sequence.turn == Turn::kTakesPart)
-      add_part(slot, 1, RowRole::kGenerated, plan);
+    if (sequence.generated_tokens > 0 && takes_part(sequence)) add_part(slot, 1, RowRole::kGenerated, plan);
   }
   CHECK(plan->rows <= limits_.step_tokens_max);
+  flight_generated_rows_ = plan->rows;
   plan_prompts(plan);
   if (plan->parts.empty()) return;
   uncommitted_step_ = plan->step;
+  flight_prompt_rows_ = plan->rows - flight_generated_rows_;
+  // A step takes from the last one's end, when the device did not rest in between.
+  step_began_ = last_commit_ == TimePoint{} ? now : last_commit_;
   ++counts_.steps;
   counts_.rows += plan->rows;
 }
 
 void Scheduler::admit_waiting(TimePoint now, StepPlan* plan) {
-  while (!waiting_.empty() && !slots_free_.empty() && !admission_blocked_) {
-    if (admit(waiting_.front(), now, plan)) {
-      waiting_.pop_front();
-    } else {
-      admission_blocked_ = true;
-    }
+  while (waiting_.size() > 0 && !slots_free_.empty() && !admission_blocked_ && admit_one(now, plan)) {
   }
 }
 
-bool Scheduler::admit(Waiting& waiting, TimePoint now, StepPlan* plan) {
-  Request& request = waiting.request;
-  find_prefix(request);
-  const int32_t prompt_tokens = static_cast<int32_t>(request.prompt.size());
+bool Scheduler::admit(const WaitingRequest& waiting, TimePoint now, StepPlan* plan) {
+  find_prefix(waiting.request);
+  const int32_t prompt_tokens = static_cast<int32_t>(waiting.request.prompt.size());
   const int32_t hits = static_cast<int32_t>(hits_.size());
-  const int64_t needed = blocks_needed(prompt_tokens, request.tokens_max, pool_.block_tokens());
+  const int64_t needed = blocks_needed(prompt_tokens, waiting.request.tokens_max, pool_.block_tokens());
   const int32_t more = static_cast<int32_t>(needed) - hits;
   if (!pool_.admit(hits_, more)) return false;
 
+  waiting_.start(waiting.request.tenant, needed);
+  const RequestId id = waiting.id;
+  Request request = waiting_.take(waiting).request;
   const int32_t slot = slots_free_.back();
   slots_free_.pop_back();
   Sequence& sequence = at(slot);
   sequence.state = State::kRunning;
-  sequence.id = waiting.id;
+  sequence.id = id;
   sequence.tokens = std::move(request.prompt);
   sequence.tokens.reserve(static_cast<size_t>(prompt_tokens + request.tokens_max));
   sequence.request = std::move(request);
@@ -127,6 +153,8 @@ bool Scheduler::admit(Waiting& waiting, TimePoint now, StepPlan* plan) {
   counts_.prompt_tokens += prompt_tokens;
   if (limits_.prefix_cache) counts_.prefix_queried_tokens += prompt_tokens;
   counts_.prefix_hit_tokens += sequence.cached_tokens;
+  running_deadlines_ += sequence.request.has_deadline() ? 1 : 0;
+  waiting_.serve(sequence.request.tenant, prompt_tokens - sequence.cached_tokens);
   return true;
 }
 
@@ -171,7 +199,7 @@ void Scheduler::plan_prompts(StepPlan* plan) {
   by_left_.clear();
   for (int32_t slot : running_) {
     Sequence& sequence = at(slot);
-    if (sequence.generated_tokens > 0) continue;
+    if (sequence.generated_tokens > 0 || sequence.sits_out) continue;
     adopt_prefix(sequence);
     by_left_.push_back(static_cast<int32_t>(pending_.size()));
     pending_.push_back({slot, sequence.prompt_tokens - sequence.computed, 0});
@@ -230,6 +258,8 @@ void Scheduler::add_part(int32_t slot, int32_t rows, RowRole role, StepPlan* pla
   plan->rows += rows;
   plan->logit_rows += logit_rows;
   sequence.in_flight = true;
+  sequence.flight_rows = rows;
+  sequence.last_step = plan->step;
 }
 
 // --- committing
@@ -256,6 +286,9 @@ void Scheduler::commit(const StepPlan& plan, std::span<const SampledToken> token
     publish_full_blocks(sequence);
     if (part.logit_rows == 1) accept(part.slot, tokens[row], now, events);
   }
+  cost_.observe(flight_prompt_rows_, flight_generated_rows_,
+                std::chrono::duration<double>(now - step_began_).count());
+  last_commit_ = running_.empty() ? TimePoint{} : now;
 }
 
 void Scheduler::publish_full_blocks(Sequence& sequence) {
@@ -282,6 +315,7 @@ void Scheduler::accept(int32_t slot, const SampledToken& sampled, TimePoint now,
   }
   ++sequence.generated_tokens;
   ++counts_.generated_tokens;
+  waiting_.serve(sequence.request.tenant, WaitingQueue::kGeneratedCost);
   sequence.tokens.push_back(sampled.token);
   TokenEvent& event = events->emplace_back();
   event.request = sequence.id;
@@ -321,6 +355,8 @@ void Scheduler::end(int32_t slot, FinishReason reason, TokenEvent* event) {
   event->generated_tokens = sequence.generated_tokens;
   event->admitted = sequence.admitted;
   ++counts_.finished[static_cast<size_t>(reason)];
+  if (reason == FinishReason::kStop || reason == FinishReason::kLength) note_size(sequence);
+  running_deadlines_ -= sequence.request.has_deadline() ? 1 : 0;
   running_.erase(std::ranges::find(running_, slot));
   sequence.state = State::kEnded;
   if (!sequence.in_flight) free_slot(slot);
@@ -335,7 +371,8 @@ void Scheduler::end_without_token(int32_t slot, FinishReason reason, std::string
   end(slot, reason, &event);
 }
 
-void Scheduler::end_waiting(const Waiting& waiting, FinishReason reason, std::string_view error,
+// Also takes it out of the queue.
+void Scheduler::end_waiting(const WaitingRequest& waiting, FinishReason reason, std::string_view error,
                             TimePoint now, std::vector<TokenEvent>* events) {
   TokenEvent& event = events->emplace_back();
   event.request = waiting.id;
@@ -343,12 +380,15 @@ void Scheduler::end_waiting(const Waiting& waiting, FinishReason reason, std::st
   event.error = error;
   event.time = event.admitted = now;
   ++counts_.finished[static_cast<size_t>(reason)];
+  (void)waiting_.take(waiting);
+  admission_blocked_ = false;
 }
 
 void Scheduler::free_slot(int32_t slot) {
   Sequence& sequence = at(slot);
   for (auto block = sequence.blocks.rbegin(); block != sequence.blocks.rend(); ++block) pool_.release(*block);
   pool_.unpledge(sequence.pledged);
+  waiting_.end(sequence.request.tenant, static_cast<int64_t>(sequence.blocks.size()) + sequence.pledged);
   sequence.blocks.clear();
   sequence.pledged = 0;
   sequence.published = sequence.computed = 0;
@@ -375,7 +415,7 @@ Scheduler::SequenceView Scheduler::sequence(int32_t slot) const {
 
 SchedulerCounts Scheduler::counts() const {
   SchedulerCounts counts = counts_;
-  counts.waiting = static_cast<int32_t>(waiting_.size());
+  counts.waiting = waiting_.size();
   counts.running = static_cast<int32_t>(running_.size());
   return counts;
 }

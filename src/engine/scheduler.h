@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <span>
 #include <string>
@@ -12,17 +11,22 @@
 #include "base/result.h"
 #include "base/types.h"
 #include "engine/block_pool.h"
+#include "engine/forecast.h"
+#include "engine/load_estimate.h"
 #include "engine/request.h"
+#include "engine/step_cost.h"
+#include "engine/waiting_queue.h"
 #include "grammar/stop_automaton.h"
 #include "kernels/batch.h"
 
 namespace hussar {
 
 struct SchedulerLimits {
-  int32_t context_max = 2048;     // positions of one sequence: prompt and answer
-  int32_t running_max = 64;       // sequences that run at once; slots are 0 .. running_max - 1
-  int32_t queue_max = 256;        // requests that wait
-  int32_t step_tokens_max = 512;  // rows of one step; at least running_max, so that decoding always fits
+  int32_t context_max = 2048;         // positions of one sequence: prompt and answer
+  int32_t running_max = 64;           // sequences that run at once; slots are 0 .. running_max - 1
+  int32_t queue_max = 256;            // requests that wait
+  int32_t step_tokens_max = 512;      // rows of one step; at least running_max, so that decoding always fits
+  int64_t priority_ageing_ms = 1000;  // of waiting make up for one step of priority
   bool prefix_cache = true;
   // Blocks with generated tokens are published too: only where the device computes generated rows with the
   // same sums as a prompt's.
@@ -57,6 +61,7 @@ struct SchedulerCounts {
   int64_t surplus_tokens = 0;
   int64_t rows = 0;
   int64_t steps = 0;
+  int64_t deadline_refused = 0;  // requests whose deadline could not be met, or only at another one's cost
 };
 
 // Continuous batching over a fixed pool of KV blocks. No clock, no device, no I/O, no locks: the engine
@@ -69,25 +74,35 @@ struct SchedulerCounts {
 //  never preempted and never waits
 //     for memory. They return to the pool at once, or, when a plan that names them is under way, when that
 //     plan is committed.
-//  3. Every decoding sequence that doesn't sit out runs in every step. Prompts share the rest: the oldest
-//  gets at least half of it, the rest goes to those with
+//  3. Every decoding sequence that doesn't sit out (a late mask, or see 6) runs in every step. Prompts share
+//  the rest: the oldest gets at least half of it, the rest goes to those with
 //     the fewest tokens left, so that a short prompt never waits for all of a long one, and a long one never
 //     waits for ever. A prompt whose next block the oldest one is computing waits for that block instead of
 //     computing it a second time.
-//  4. First come, first served: nothing is admitted before a request that came earlier.
+//  4. Turns go to the tenant that was served least for its share, within a tenant by priority and age, and
+//  what doesn't fit is waited for: nothing overtakes it.
 //  5. Free + cached + used blocks == all blocks, after every call (check_integrity()).
+//  6. Where tenants are told apart, the last eighth of slots and blocks is for those below their share, and
+//  while several run, a step holds no more of a tenant's sequences than its share of the slots: the others
+//  take turns. A flood costs another tenant its own share of the device at most.
+//  7. A request with a deadline is accepted only when, by the cost of the steps so far, it ends in time
+//  behind everything that is here and makes nothing late that was promised before; and nothing starts,
+//  whatever its priority, that would make a promise late. A deadline that has passed ends its request.
 class Scheduler {
  public:
   // `token_bytes[id]`, for stop strings, must outlive the scheduler; ids beyond its end have no bytes.
   Scheduler(const SchedulerLimits& limits, BlockPool& pool, std::span<const std::string> token_bytes);
 
-  // Errors: kTooLarge (can never fit), kFull (queue). REQUIRES: the request passed validate_request(); `id`
-  // was never used.
-  Result<void> submit(RequestId id, Request request);
+  // Errors: kTooLarge (can never fit), kFull (queue), kDeadline (can't be met now; `wait_ms` would be),
+  // kInvalid (a deadline that an idle device can't meet). REQUIRES: the request passed validate_request();
+  // `id` is greater than any before.
+  Result<void> submit(RequestId id, Request request, TimePoint now = {});
 
   // Ends a waiting or running request. An unknown or ended id is ignored: the client's cancel and the last
   // token may cross.
   void cancel(RequestId id, TimePoint now, std::vector<TokenEvent>* events);
+  // Ends what has passed its deadline. To be called before each plan().
+  void expire(TimePoint now, std::vector<TokenEvent>* events);
   void end_all(FinishReason reason, std::string_view error, TimePoint now, std::vector<TokenEvent>* events);
 
   // Whether a running sequence takes part in the plans that follow. One whose next mask is late sits out.
@@ -122,6 +137,8 @@ class Scheduler {
   static int64_t blocks_needed(int64_t prompt_tokens, int64_t tokens_max, int32_t block_tokens);
 
   SchedulerCounts counts() const;
+  // `share` is the tenant's, which may have nothing here.
+  LoadEstimate load(TenantId tenant, double share) const;
   // CHECKs the pool and that each block's references are the tables that name it.
   void check_integrity() const;
 
@@ -132,6 +149,7 @@ class Scheduler {
     State state = State::kIdle;
     Turn turn = Turn::kTakesPart;
     bool in_flight = false;
+    int32_t flight_rows = 0;
     RequestId id = 0;
     Request request;
     int32_t prompt_tokens = 0, cached_tokens = 0, generated_tokens = 0;
@@ -142,22 +160,37 @@ class Scheduler {
     int32_t computed = 0;  // positions whose keys and values are stored
     std::optional<StopMatcher> stops;
     TimePoint admitted;
-  };
-  struct Waiting {
-    RequestId id;
-    Request request;
+    int64_t last_step = 0;  // that it took part in
+    bool sits_out = false;  // of the step that is planned
   };
 
   Sequence& at(int32_t slot) { return sequences_[static_cast<size_t>(slot)]; }
+  static bool takes_part(const Sequence& sequence) {
+    return sequence.turn == Turn::kTakesPart && !sequence.sits_out;
+  }
   const Sequence& at(int32_t slot) const { return sequences_[static_cast<size_t>(slot)]; }
 
   void admit_waiting(TimePoint now, StepPlan* plan);
-  bool admit(Waiting& waiting, TimePoint now, StepPlan* plan);
+  bool admit_one(TimePoint now, StepPlan* plan);
+  bool admit(const WaitingRequest& waiting, TimePoint now, StepPlan* plan);
+  const WaitingRequest* next_in_turn();
+  bool over_share(const WaitingRequest& waiting) const;
+  void choose_sitting_out();
   void find_prefix(const Request& request);
   void adopt_prefix(Sequence& sequence);
   void plan_prompts(StepPlan* plan);
   bool waits_for_oldest(int32_t slot) const;
   void add_part(int32_t slot, int32_t rows, RowRole role, StepPlan* plan);
+
+  // Promises to requests with deadlines.
+  ForecastJob job_of(const Request& request) const;
+  void collect_running();
+  Clock::duration rest_of_step(TimePoint now) const;
+  void forecast(std::span<const ForecastJob> waiting, std::vector<double>* ends);
+  Result<void> check_deadline(RequestId id, TimePoint now);
+  enum class CandidateStart { kNow, kInTurn };
+  bool harms_promise(const WaitingRequest& candidate, CandidateStart start, TimePoint now);
+  bool keeps_promises(const WaitingRequest& candidate, TimePoint now);
 
   void publish_full_blocks(Sequence& sequence);
   void accept(int32_t slot, const SampledToken& sampled, TimePoint now, std::vector<TokenEvent>* events);
@@ -165,21 +198,29 @@ class Scheduler {
   void end(int32_t slot, FinishReason reason, TokenEvent* event);
   void end_without_token(int32_t slot, FinishReason reason, std::string_view error, TimePoint now,
                          std::vector<TokenEvent>* events);
-  void end_waiting(const Waiting& waiting, FinishReason reason, std::string_view error, TimePoint now,
+  void end_waiting(const WaitingRequest& waiting, FinishReason reason, std::string_view error, TimePoint now,
                    std::vector<TokenEvent>* events);
+  void note_size(const Sequence& sequence);
   void free_slot(int32_t slot);
 
   const SchedulerLimits limits_;
   BlockPool& pool_;
   const std::span<const std::string> token_bytes_;
-  std::deque<Waiting> waiting_;
+  WaitingQueue waiting_;
+  StepCost cost_;
   std::vector<Sequence> sequences_;  // by slot
   std::vector<int32_t> running_;     // slots, oldest first
   std::vector<int32_t> slots_free_;
   std::vector<int32_t> slots_ended_;  // for the next plan
   bool admission_blocked_ =
-      false;  // the first waiting request did not fit, and nothing has been released since
+      false;                      // what is next did not fit, and nothing has been released or has come since
   int64_t uncommitted_step_ = 0;  // 0: none
+  TimePoint step_began_, last_commit_;
+  int32_t flight_prompt_rows_ = 0, flight_generated_rows_ = 0;  // of the step that is under way
+  int32_t running_deadlines_ = 0;
+  // Of requests as they were lately.
+  double mean_prompt_rows_ = 0, mean_generated_ = 0;
+  double limit_used_ = 1;  // share of tokens_max that was generated
   SchedulerCounts counts_;
   // Reused by plan().
   struct Pending {
@@ -190,6 +231,15 @@ class Scheduler {
   std::vector<Pending> pending_;
   std::vector<int32_t> by_left_;
   std::vector<int32_t> hits_;
+  // Reused by admission.
+  std::vector<TenantId> turns_;
+  std::vector<const WaitingRequest*> urgent_;
+  std::vector<int32_t> mine_;
+  Forecast forecast_;
+  std::vector<ForecastJob> running_jobs_, waiting_jobs_;
+  std::vector<int32_t> owners_;  // of blocks, see collect_running()
+  int64_t ending_blocks_ = 0;
+  std::vector<double> ends_held_, ends_before_, ends_after_;
 };
 
 }  // namespace hussar

@@ -41,6 +41,10 @@ Result<void> validate_sizes(const Request& request, const RequestLimits& limits)
   if (request.logprobs_top < -1 || request.logprobs_top > limits.logprobs_top_max) {
     return invalid("logprobs", "at most " + std::to_string(limits.logprobs_top_max) + " likeliest tokens");
   }
+  if (request.priority < -limits.priority_max || request.priority > limits.priority_max) {
+    const std::string most = std::to_string(limits.priority_max);
+    return invalid("priority", "must be between -" + most + " and " + most);
+  }
   if (request.cache_salt.size() > static_cast<size_t>(limits.cache_salt_bytes_max)) {
     return invalid("cache_salt", "at most " + std::to_string(limits.cache_salt_bytes_max) + " bytes");
   }

@@ -18,6 +18,7 @@ struct RequestLimits {
   int32_t stop_ids_max = 1024;
   int32_t logprobs_top_max = 20;
   int32_t cache_salt_bytes_max = 1024;
+  int32_t priority_max = 1000;  // and as far below 0
 };
 
 // Errors: kInvalid and kTooLarge; `field` names the culprit as the API spells it.

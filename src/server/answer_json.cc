@@ -50,6 +50,7 @@ Json usage_json(const Usage& usage) {
 }  // namespace
 
 std::string_view finish_reason_name(FinishReason reason) {
+  if (reason == FinishReason::kDeadline) return "deadline";
   return reason == FinishReason::kStop ? "stop" : "length";
 }
 

@@ -1,5 +1,7 @@
 #include "server/api_error.h"
 
+#include <algorithm>
+
 #include "base/json.h"
 
 namespace hussar {
@@ -17,6 +19,11 @@ std::string_view error_type(int status) {
     default:
       return status >= 500 ? "server_error" : "invalid_request_error";
   }
+}
+
+// Whole seconds, rounded up; one where nothing is known.
+std::string retry_after(int64_t wait_ms) {
+  return std::to_string(std::max<int64_t>(1, (wait_ms + 999) / 1000));
 }
 
 }  // namespace
@@ -37,7 +44,11 @@ ApiError to_api_error(const Error& error) {
       break;
     case ErrorCode::kFull:
       api.status = 429, api.code = "queue_full";
-      api.headers.push_back({"Retry-After", "1"});
+      api.headers.push_back({"Retry-After", retry_after(error.wait_ms)});
+      break;
+    case ErrorCode::kDeadline:
+      api.status = 429, api.code = "deadline_infeasible";
+      api.headers.push_back({"Retry-After", retry_after(error.wait_ms)});
       break;
     case ErrorCode::kCancelled:
       api.status = 503, api.code = "shutting_down";
@@ -47,6 +58,10 @@ ApiError to_api_error(const Error& error) {
     case ErrorCode::kDeviceFault:
       api.status = 500, api.code = "internal_error";
       break;
+  }
+  if (error.field == "deadline_ms" && error.wait_ms > 0) {
+    api.headers.push_back({"X-Feasible-Deadline-Ms", std::to_string(error.wait_ms)});
+    if (error.code == ErrorCode::kInvalid) api.code = "deadline_infeasible";
   }
   return api;
 }

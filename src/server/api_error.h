@@ -19,7 +19,8 @@ struct ApiError {
 };
 
 // The status and code of an error of ours. kTooLarge becomes context_length_exceeded, kNotFound
-// model_not_found, kFull a 429 with Retry-After.
+// model_not_found, kFull and kDeadline a 429 with Retry-After. A refused deadline comes with the header
+// X-Feasible-Deadline-Ms.
 ApiError to_api_error(const Error& error);
 
 // What HTTP itself refuses, with the code that belongs to the status.

@@ -218,6 +218,8 @@ constexpr Field<CompletionRequest> kSharedFields[] = {
     {"stream", BoolField<CompletionRequest>{&CompletionRequest::stream}},
     {"stream_options", CustomField<CompletionRequest>{read_stream_options}},
     {"cache_salt", StringField<CompletionRequest>{&CompletionRequest::cache_salt, kCacheSaltBytesMax}},
+    {"deadline_ms", IntField<CompletionRequest>{&CompletionRequest::deadline_ms, 1, kDeadlineMsMax}},
+    {"priority", IntField<CompletionRequest>{&CompletionRequest::priority, -kPriorityMax, kPriorityMax}},
 
     {"n", NeutralField{"[1]"}},
     {"best_of", NeutralField{"[1]"}},
@@ -244,7 +246,6 @@ constexpr Field<CompletionRequest> kSharedFields[] = {
     {"truncate_prompt_tokens", NeutralField{"[]"}},
     {"return_tokens_as_token_ids", NeutralField{"[false]"}},
     {"return_token_ids", NeutralField{"[false]"}},
-    {"priority", NeutralField{"[0]"}},
 
     {"user", HarmlessField{}},
     {"metadata", HarmlessField{}},

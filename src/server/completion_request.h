@@ -19,6 +19,9 @@ namespace hussar {
 
 enum class Endpoint { kCompletions, kChat };
 
+constexpr int64_t kDeadlineMsMax = 86'400'000;  // a day
+constexpr int64_t kPriorityMax = 1000;          // and as far below 0
+
 struct CompletionRequest {
   Endpoint endpoint = Endpoint::kCompletions;
   // One of the three, by endpoint and by what was sent.
@@ -39,6 +42,7 @@ struct CompletionRequest {
   std::optional<std::string> cache_salt;
   std::optional<AnswerFormat> format;              // response_format or structured_outputs
   std::shared_ptr<const CompiledGrammar> grammar;  // `format` compiled, by who answers the request
+  std::optional<int64_t> deadline_ms, priority;
   std::vector<std::string> ignored_fields;         // unknown ones, under UnknownFields::kWarn
 
   // As sent; read_completion_request folds them into the fields above.

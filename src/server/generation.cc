@@ -3,6 +3,7 @@
 #include <mutex>
 #include <random>
 
+#include "server/admission.h"
 #include "server/answer_json.h"
 #include "server/answer_text.h"
 #include "server/api_error.h"
@@ -155,7 +156,10 @@ class Generation : public std::enable_shared_from_this<Generation> {
       case FinishReason::kCancelled:
         return fail({kClientClosed, "the request was cancelled", "", "cancelled", {}}, "cancelled", out);
       case FinishReason::kDeadline:
-        return fail({503, "the request took too long", "", "deadline_exceeded", {}}, "deadline", out);
+        // What there is may be of use to a client that asked for an answer by then.
+        if (event.generated_tokens > 0) return complete(event, out);
+        return fail({504, "the deadline passed before the first token", "", "deadline_exceeded", {}},
+                    "deadline", out);
       case FinishReason::kShutdown:
         return fail({503, "the server is shutting down", "", "shutting_down", {}}, "shutdown", out);
       case FinishReason::kError:
@@ -240,6 +244,12 @@ void generate(std::shared_ptr<ServerCore> core, RequestLog log, Responder respon
   auto prepared = prepare(request, core->options, core->context);
   if (!prepared.ok()) {
     const ApiError error = to_api_error(prepared.error());
+    responder.answer(error_response(error));
+    log.write(&core->metrics, error.status, error.code, nullptr);
+    return;
+  }
+  if (Result<void> applied = apply_terms(request, log, &*prepared); !applied.ok()) {
+    const ApiError error = to_api_error(applied.error());
     responder.answer(error_response(error));
     log.write(&core->metrics, error.status, error.code, nullptr);
     return;

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/log.h"
+#include "server/admission.h"
 #include "server/api_error.h"
 #include "server/generation.h"
 #include "server/tokenize_api.h"
@@ -176,7 +177,7 @@ Result<void> ServerImpl::listen() {
 }
 
 void ServerImpl::handle(HttpRequest request, Responder responder) {
-  RequestLog log{request.id, "other", request.peer, request.received};
+  RequestLog log{request.id, "other", request.peer, request.received, std::nullopt};
   const std::string_view method = request.method == "HEAD" ? "GET" : std::string_view(request.method);
   std::string allowed;
   for (const Route& route : routes()) {
@@ -303,8 +304,12 @@ void ServerImpl::parse_on_worker(const RequestLog& log, HttpRequest&& request, R
 
 void ServerImpl::post_generation(Endpoint endpoint, const RequestLog& log, HttpRequest&& request,
                                  Responder&& responder) {
+  RequestLog terms = log;
+  auto deadline_ms = read_deadline_header(request);
+  if (!deadline_ms.ok()) return reply_error(log, responder, to_api_error(deadline_ms.error()));
+  terms.deadline_ms = *deadline_ms;
   parse_on_worker(
-      log, std::move(request), std::move(responder),
+      terms, std::move(request), std::move(responder),
       [this, endpoint](const RequestLog& of, const Json& body, Responder& to) {
         const ServerContext& context = core_->context;
         const FieldContext fields{core_->options, context.model_name, context.tokenizer.vocab_size()};
