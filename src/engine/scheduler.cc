@@ -221,7 +221,7 @@ void Scheduler::plan_prompts(StepPlan* plan) {
   });
   for (int32_t index : by_left_) {
     Pending& pending = pending_[static_cast<size_t>(index)];
-    if (index != 0 && !waits_for_oldest(pending.slot)) give(pending, budget);
+    if (index != 0 && !waits_for_another(pending.slot)) give(pending, budget);
   }
   give(pending_.front(), budget);
   for (const Pending& pending : pending_) {
@@ -229,21 +229,29 @@ void Scheduler::plan_prompts(StepPlan* plan) {
   }
 }
 
-// Whether the next block of a prompt is one that the oldest prompt computes in this step, to be adopted in
-// the next one. Prompts that begin alike and arrive together are common: a system prompt would otherwise be
-// computed twice.
-bool Scheduler::waits_for_oldest(int32_t slot) const {
-  const Pending& first = pending_.front();
-  const Sequence& oldest = at(first.slot);
+// Whether the next block of a prompt is one that another prompt works on in this step, to be adopted when it
+// is full. Prompts that begin alike and arrive together are common (a system prompt, several choices of one
+// request): what they share would otherwise be computed several times. The other prompt moves on in this
+// step, so that nobody waits for ever.
+bool Scheduler::waits_for_another(int32_t slot) const {
   const Sequence& sequence = at(slot);
-  const int32_t end = sequence.computed + pool_.block_tokens();
-  if (!limits_.prefix_cache || sequence.computed % pool_.block_tokens() != 0) return false;
-  if (end >= sequence.prompt_tokens || end > oldest.computed + first.rows) return false;
-  if (sequence.request.cache_salt != oldest.request.cache_salt) return false;
-  const auto size = static_cast<size_t>(end);
-  // Blocks of the oldest that are published are known to differ, else they would have been adopted.
-  return end > oldest.published * pool_.block_tokens() &&
-         std::ranges::equal(std::span(sequence.tokens).first(size), std::span(oldest.tokens).first(size));
+  const int32_t size = pool_.block_tokens();
+  const int32_t end = sequence.computed + size;
+  if (!limits_.prefix_cache || sequence.computed % size != 0 || end >= sequence.prompt_tokens) return false;
+  const auto block_of = [size](const Sequence& of, int32_t begin) {
+    return std::span(of.tokens).subspan(static_cast<size_t>(begin), static_cast<size_t>(size));
+  };
+  return std::ranges::any_of(pending_, [&](const Pending& pending) {
+    const Sequence& other = at(pending.slot);
+    if (pending.rows == 0 || other.published * size != sequence.computed || end > other.prompt_tokens)
+      return false;
+    // Blocks are found by their content and what stands before them: equal ones are the same block.
+    if (sequence.computed > 0 && other.blocks[static_cast<size_t>(other.published) - 1] !=
+                                     sequence.blocks[static_cast<size_t>(other.published) - 1])
+      return false;
+    return sequence.request.cache_salt == other.request.cache_salt &&
+           std::ranges::equal(block_of(sequence, sequence.computed), block_of(other, sequence.computed));
+  });
 }
 
 void Scheduler::add_part(int32_t slot, int32_t rows, RowRole role, StepPlan* plan) {

@@ -77,7 +77,7 @@ struct SchedulerCounts {
 //  3. Every decoding sequence that doesn't sit out (a late mask, or see 6) runs in every step. Prompts share
 //  the rest: the oldest gets at least half of it, the rest goes to those with
 //     the fewest tokens left, so that a short prompt never waits for all of a long one, and a long one never
-//     waits for ever. A prompt whose next block the oldest one is computing waits for that block instead of
+//     waits for ever. A prompt whose next block another one is computing waits for that block instead of
 //     computing it a second time.
 //  4. Turns go to the tenant that was served least for its share, within a tenant by priority and age, and
 //  what doesn't fit is waited for: nothing overtakes it.
@@ -179,7 +179,7 @@ class Scheduler {
   void find_prefix(const Request& request);
   void adopt_prefix(Sequence& sequence);
   void plan_prompts(StepPlan* plan);
-  bool waits_for_oldest(int32_t slot) const;
+  bool waits_for_another(int32_t slot) const;
   void add_part(int32_t slot, int32_t rows, RowRole role, StepPlan* plan);
 
   // Promises to requests with deadlines.

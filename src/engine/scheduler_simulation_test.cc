@@ -231,8 +231,6 @@ class Simulation {
     int32_t decoding = 0;
     for (RequestId id : running_) decoding += live_.at(id).generated > 0;
     bool oldest_seen = false;
-    const Known* oldest = nullptr;
-    const StepPart* oldest_part = nullptr;
     for (RequestId id : running_) {
       const auto part = parts.find(id);
       if (live_.at(id).generated > 0) {
@@ -240,26 +238,28 @@ class Simulation {
         continue;
       }
       const int32_t budget = limits_.step_tokens_max - decoding;
-      if (part == parts.end() && !may_wait(live_.at(id), oldest, oldest_part)) all_complete = false;
+      if (part == parts.end() && !may_wait(live_.at(id), parts)) all_complete = false;
       if (!std::exchange(oldest_seen, true) && budget > 0) {
         ASSERT_TRUE(part != parts.end());
-        oldest = &live_.at(id);
-        oldest_part = part->second;
         ASSERT_TRUE(part->second->rows >= (budget + 1) / 2 || part->second->logit_rows == 1);
       }
     }
     ASSERT_TRUE(plan_.rows == limits_.step_tokens_max || all_complete) << "budget left unused";
   }
 
-  // Whether a prompt may sit out because the oldest one computes a block that both begin with.
-  bool may_wait(const Known& known, const Known* oldest, const StepPart* part) {
-    if (!limits_.prefix_cache || oldest == nullptr) return false;
-    if (known.request.cache_salt != oldest->request.cache_salt) return false;
-    const auto differ = std::ranges::mismatch(known.tokens, oldest->tokens);
-    const auto alike = static_cast<int32_t>(differ.in1 - known.tokens.begin());
-    const int32_t begin = part->first_position / pool_.block_tokens() * pool_.block_tokens();
-    return alike >= begin + pool_.block_tokens() &&
-           part->first_position + part->rows >= begin + pool_.block_tokens();
+  // Whether a prompt may sit out because another one works on a block that both begin with.
+  bool may_wait(const Known& known, const std::map<RequestId, const StepPart*>& parts) {
+    if (!limits_.prefix_cache) return false;
+    return std::ranges::any_of(parts, [&](const auto& entry) {
+      const Known& other = live_.at(entry.first);
+      const StepPart& part = *entry.second;
+      if (part.role == RowRole::kGenerated || known.request.cache_salt != other.request.cache_salt)
+        return false;
+      const auto differ = std::ranges::mismatch(known.tokens, other.tokens);
+      const auto alike = static_cast<int32_t>(differ.in1 - known.tokens.begin());
+      const int32_t begin = part.first_position / pool_.block_tokens() * pool_.block_tokens();
+      return alike >= begin + pool_.block_tokens();
+    });
   }
 
   // Stores what the step computes and compares everything that its rows would read.

@@ -134,6 +134,21 @@ TEST(Scheduler, AFailedOneEndsAloneAndItsSlotIsFree) {
   EXPECT_EQ(bench.events[0].request, other);
 }
 
+TEST(Scheduler, EqualPromptsAreComputedOnceBehindAnotherPromptAndInSmallChunks) {
+  for (const int32_t budget : {5, 11, 40, 200}) {
+    Bench bench(limits(budget), 256);
+    bench.submit(prompt(60, 9), 1);  // the oldest prompt is none of the equal ones
+    for (int i = 0; i < 3; ++i) bench.submit(prompt(34, 1), 2);
+    for (int step = 0; step < 200 && bench.scheduler.counts().finished[1] < 4; ++step) bench.step();
+    const SchedulerCounts counts = bench.scheduler.counts();
+    EXPECT_EQ(counts.finished[static_cast<size_t>(FinishReason::kLength)], 4);
+    // Blocks hold 4 tokens. The last one of each prompt is its own: 2 tokens. One token each is generated
+    // behind the first.
+    EXPECT_EQ(counts.rows, 60 + 34 + 2 * 2 + 3) << "with " << budget << " rows a step";
+    EXPECT_EQ(counts.prefix_hit_tokens, 2 * 32);
+  }
+}
+
 TEST(Scheduler, WithoutAPrefixCacheNothingIsShared) {
   SchedulerLimits without = limits(40);
   without.prefix_cache = false;
