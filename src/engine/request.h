@@ -31,6 +31,11 @@ struct Request {
   SampleParams sample;
   uint64_t seed = 0;
   std::vector<TokenBias> bias;
+  // Bit set: allowed; ceil(vocabulary / 32) words. Null: every token.
+  std::shared_ptr<const std::vector<uint32_t>> allowed;
+  // No answer holds one of these sequences: its last token is forbidden where the ones before it have just
+  // been generated.
+  std::vector<std::vector<TokenId>> bad_words;
   std::vector<TokenId> stop_ids;               // the file's end tokens too, unless they are ignored
   std::shared_ptr<const StopAutomaton> stops;  // null: none
   // Null: none. With one, tokens_min is 0 and the grammar's stop ids are among stop_ids: they are sampled

@@ -1,28 +1,49 @@
 #include "engine/sampler.h"
 
+#include <algorithm>
 #include <limits>
 #include <span>
 
 namespace hussar {
 
-void Sampler::begin(int32_t slot, const Request& request) {
-  std::vector<TokenBias>& bias = biases_[static_cast<size_t>(slot)];
-  bias.assign(request.bias.begin(), request.bias.end());
-  if (request.tokens_min == 0) return;
-  for (TokenId id : request.stop_ids) bias.push_back({id, -std::numeric_limits<float>::infinity()});
+namespace {
+
+constexpr float kForbidden = -std::numeric_limits<float>::infinity();
+
+// Forbids the token that would complete a bad word behind `generated`.
+void forbid_bad_words(const Request& request, std::span<const TokenId> generated,
+                      std::vector<TokenBias>* bias) {
+  for (const std::vector<TokenId>& word : request.bad_words) {
+    const auto begin = std::span(word).first(word.size() - 1);
+    if (begin.size() <= generated.size() && std::ranges::equal(begin, generated.last(begin.size())))
+      bias->push_back({word.back(), kForbidden});
+  }
 }
 
-SampleRow Sampler::row(int32_t slot, const Scheduler::SequenceView& sequence, int32_t logit_row) const {
+}  // namespace
+
+void Sampler::begin(int32_t slot, const Request& request) {
+  std::vector<TokenBias>& bias = biases_[static_cast<size_t>(slot)];
+  const size_t stops = request.tokens_min == 0 ? 0 : request.stop_ids.size();
+  bias.reserve(request.bias.size() + stops + request.bad_words.size());
+  bias.assign(request.bias.begin(), request.bias.end());
+  for (size_t i = 0; i < stops; ++i) bias.push_back({request.stop_ids[i], kForbidden});
+}
+
+SampleRow Sampler::row(int32_t slot, const Scheduler::SequenceView& sequence, int32_t logit_row) {
   const Request& request = sequence.request;
-  const std::span<const TokenBias> bias = biases_[static_cast<size_t>(slot)];
+  std::vector<TokenBias>& bias = biases_[static_cast<size_t>(slot)];
   const bool stops_forbidden = sequence.generated_tokens < request.tokens_min;
+  bias.resize(request.bias.size() + (stops_forbidden ? request.stop_ids.size() : 0));
+  forbid_bad_words(request, sequence.tokens.subspan(static_cast<size_t>(sequence.prompt_tokens)), &bias);
   SampleRow row;
   row.logit_row = logit_row;
   row.slot = slot;
   row.position = static_cast<int32_t>(sequence.tokens.size());
   row.seed = request.seed;
   row.params = request.sample;
-  row.bias = stops_forbidden ? bias : bias.first(request.bias.size());
+  row.allow_mask = request.allowed ? request.allowed->data() : nullptr;
+  row.bias = bias;
   row.logprobs_top = request.logprobs_top;
   return row;
 }

@@ -18,13 +18,13 @@ class Sampler {
   void begin(int32_t slot, const Request& request);
   void end(int32_t slot) { biases_[static_cast<size_t>(slot)].clear(); }
 
-  // How the next token of the slot is sampled. The row points into this sampler and is valid until the slot's
-  // next begin() or end().
-  SampleRow row(int32_t slot, const Scheduler::SequenceView& sequence, int32_t logit_row) const;
+  // How the next token of the slot is sampled. The row points into this sampler and the request, and is valid
+  // until the slot's next begin(), row() or end().
+  SampleRow row(int32_t slot, const Scheduler::SequenceView& sequence, int32_t logit_row);
 
  private:
   // By slot: the request's own bias, then its stop ids as forbidden ones, which are left off once tokens_min
-  // is reached.
+  // is reached, then what bad words forbid at this place.
   std::vector<std::vector<TokenBias>> biases_;
 };
 

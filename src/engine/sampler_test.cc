@@ -39,5 +39,31 @@ TEST(Sampler, RowsCarryWhatTheRequestAsksFor) {
   EXPECT_EQ(row.bias[0].token, 7);
 }
 
+TEST(Sampler, ABadWordsLastTokenIsForbiddenBehindItsFirstOnes) {
+  Request request;
+  request.bias = {{7, 1.5f}};
+  request.stop_ids = {2};
+  request.tokens_min = 1;
+  request.bad_words = {{20}, {4, 5, 6}, {5, 8}};
+  const auto allowed = std::make_shared<const std::vector<uint32_t>>(1, 0xFFu);
+  request.allowed = allowed;
+  Sampler sampler(1);
+  sampler.begin(0, request);
+  const auto forbidden = [&](const std::vector<TokenId>& tokens, int32_t prompt_tokens) {
+    const auto generated = static_cast<int32_t>(tokens.size()) - prompt_tokens;
+    const SampleRow row = sampler.row(0, {1, request, prompt_tokens, generated, tokens, {}}, 0);
+    EXPECT_EQ(row.allow_mask, allowed->data());
+    EXPECT_EQ(row.bias.front().token, 7);
+    std::vector<TokenId> ids;
+    for (const TokenBias& entry : row.bias.subspan(1)) ids.push_back(entry.token);
+    return ids;
+  };
+  EXPECT_EQ(forbidden({4, 5}, 2), (std::vector<TokenId>{2, 20})) << "a prompt may begin what it likes";
+  EXPECT_EQ(forbidden({1, 4}, 1), (std::vector<TokenId>{20}));
+  EXPECT_EQ(forbidden({1, 4, 5}, 1), (std::vector<TokenId>{20, 6, 8}));
+  EXPECT_EQ(forbidden({1, 4, 5, 9}, 1), (std::vector<TokenId>{20}));
+  EXPECT_EQ(forbidden({1, 4, 5, 9, 5}, 1), (std::vector<TokenId>{20, 8}));
+}
+
 }  // namespace
 }  // namespace hussar

@@ -90,6 +90,23 @@ Result<void> validate_tokens(const Request& request, const RequestLimits& limits
   return {};
 }
 
+Result<void> validate_forbidden(const Request& request, const RequestLimits& limits) {
+  const size_t words = (static_cast<size_t>(limits.vocab_size) + 31) / 32;
+  if (request.allowed && request.allowed->size() != words)
+    return invalid("allowed_token_ids", "must cover the vocabulary of " + std::to_string(limits.vocab_size));
+  if (request.bad_words.size() > static_cast<size_t>(limits.bad_words_max))
+    return invalid("bad_words", "at most " + std::to_string(limits.bad_words_max) + " sequences of tokens");
+  for (const std::vector<TokenId>& word : request.bad_words) {
+    if (word.empty() || word.size() > static_cast<size_t>(limits.bad_word_tokens_max))
+      return invalid("bad_words",
+                     "a word must have 1 to " + std::to_string(limits.bad_word_tokens_max) + " tokens");
+    for (TokenId token : word) {
+      if (!in_vocabulary(token, limits)) return invalid("bad_words", id_message(token, limits.vocab_size));
+    }
+  }
+  return {};
+}
+
 Result<void> validate_sampling(const SampleParams& p) {
   // Written so that a NaN fails every comparison and is refused.
   if (!(p.temperature >= 0.0f && std::isfinite(p.temperature)))
@@ -110,6 +127,7 @@ Result<void> validate_sampling(const SampleParams& p) {
 Result<void> validate_request(const Request& request, const RequestLimits& limits) {
   RETURN_IF_ERROR(validate_sizes(request, limits));
   RETURN_IF_ERROR(validate_tokens(request, limits));
+  RETURN_IF_ERROR(validate_forbidden(request, limits));
   return validate_sampling(request.sample);
 }
 

@@ -21,6 +21,8 @@ Request good() {
   request.tokens_max = 10;
   request.stop_ids = {99};
   request.bias = {{0, -100.0f}, {5, -kInfinity}};
+  request.allowed = std::make_shared<const std::vector<uint32_t>>(4);
+  request.bad_words = {{1}, {2, 3}};
   return request;
 }
 
@@ -66,6 +68,15 @@ TEST(ValidateRequest, NamesWhatIsWrong) {
        [](Request& r) {
          r.bias.assign(5000, {1, 0.0f});
        }},
+      {"allowed_token_ids", ErrorCode::kInvalid,
+       [](Request& r) { r.allowed = std::make_shared<const std::vector<uint32_t>>(3); }},
+      {"bad_words", ErrorCode::kInvalid, [](Request& r) { r.bad_words = {{}}; }},
+      {"bad_words", ErrorCode::kInvalid,
+       [](Request& r) {
+         r.bad_words = {{1, 100}};
+       }},
+      {"bad_words", ErrorCode::kInvalid, [](Request& r) { r.bad_words = {std::vector<TokenId>(65, 1)}; }},
+      {"bad_words", ErrorCode::kInvalid, [](Request& r) { r.bad_words.assign(1025, {1}); }},
       {"logprobs", ErrorCode::kInvalid, [](Request& r) { r.logprobs_top = 21; }},
       {"logprobs", ErrorCode::kInvalid, [](Request& r) { r.logprobs_top = -2; }},
       {"cache_salt", ErrorCode::kInvalid, [](Request& r) { r.cache_salt.assign(2000, 'x'); }},
