@@ -17,7 +17,7 @@
 #include "cli/loaded_model.h"
 #include "cli/progress.h"
 #include "cli/terminal_text.h"
-#include "server/prepare.h"
+#include "server/chat_prompt.h"
 #include "text/detokenizer.h"
 
 namespace hussar {
@@ -73,7 +73,7 @@ class Chat {
   Result<std::vector<TokenId>> encode() {
     const size_t first_turn = options_.system.empty() ? 0 : 1;
     for (;;) {
-      ASSIGN_OR_RETURN(std::vector<TokenId> ids, encode_messages(messages_, context_));
+      ASSIGN_OR_RETURN(std::vector<TokenId> ids, encode_chat({.messages = messages_}, context_));
       const size_t context_tokens = static_cast<size_t>(model_.kv.context_max);
       const bool last_turn = messages_.size() <= first_turn + 1;
       if (ids.size() <= context_tokens / 2 || (last_turn && ids.size() < context_tokens)) return ids;

@@ -39,6 +39,8 @@ void add_limit_flags(FlagTable* flags, ServerOptions* o) {
   flags->add_int("--json-depth-max", &o->json_depth_max, 4, 1000, "nesting of a body");
   flags->add_int("--stop-strings-max", &o->stop_strings_max, 1, 1000, "stop strings of a request");
   flags->add_int("--stop-bytes-max", &o->stop_strings_bytes_max, 1, kCountMax, "of all of them");
+  flags->add_int("--choices-max", &o->choices_max, 1, 1024, "answers to a request: n times its prompts");
+  flags->add_int("--tools-max", &o->tools_max, 1, 10'000, "tools of a request");
   flags->add_int("--logprobs-max", &o->logprobs_top_max, 0, 100, "likeliest tokens shown");
   flags->add_int("--connections-max", &o->connections_max, 1, kCountMax, "connections");
   flags->add_int("--idle-ms-max", &o->idle_timeout_ms, 1, kMsMax, "between two requests");

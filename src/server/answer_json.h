@@ -1,62 +1,76 @@
-// The shapes of OpenAI's answers: whole, and as chunks of an event stream.
+// The shapes of OpenAI's completions: whole, and as chunks of an event stream.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/json.h"
-#include "server/answer_text.h"
+#include "server/answer_writer.h"
 #include "server/completion_request.h"
 
 namespace hussar {
 
-struct Usage {
-  int32_t prompt_tokens = 0, cached_tokens = 0, completion_tokens = 0;
-};
-
-// "stop" or "length"; the other reasons are errors and have no answer.
+// "stop" or "length".
 std::string_view finish_reason_name(FinishReason reason);
 
 // Appends one event: "data: " and the document, which must be a single line, and the empty line that ends it.
 void append_sse(std::string_view document, std::string* out);
 inline constexpr std::string_view kSseDone = "data: [DONE]\n\n";
 
-// One per answer.
-class AnswerJson {
+class AnswerJson final : public AnswerWriter {
  public:
-  enum class Logprobs { kNo, kYes };
-
+  struct Options {
+    Endpoint endpoint = Endpoint::kCompletions;
+    std::string id{}, model{};
+    int64_t created_unix_seconds = 0;
+    size_t choices_per_prompt = 1;
+    bool logprobs = false;
+    bool tokens_as_ids = false;  // in log-probabilities: "token_id:42"
+    bool include_usage = false;  // a last chunk with the usage
+    // By prompt, to be shown with the answer's own ids; empty: neither is shown.
+    std::vector<std::vector<TokenId>> prompt_ids{};
+  };
   // `tokenizer` outlives the object.
-  AnswerJson(Endpoint endpoint, std::string id, std::string model, int64_t created_unix_seconds,
-             const Tokenizer& tokenizer, Logprobs logprobs, bool include_usage);
+  AnswerJson(Options options, const Tokenizer& tokenizer)
+      : options_(std::move(options)), chat_(options_.endpoint == Endpoint::kChat), tokenizer_(tokenizer) {}
 
-  // `ttft_seconds` goes to the top level of completions, beside the whole text.
-  std::string whole(const AnswerText::Piece& answer, FinishReason reason, const Usage& usage,
-                    double ttft_seconds) const;
-
-  // Chunks as documents, without the framing of SSE. The first of a chat names the role.
-  std::string first_chunk() const;  // chat only
-  std::string chunk(const AnswerText::Piece& piece) const;
-  std::string finish_chunk(const AnswerText::Piece& rest, FinishReason reason, double ttft_seconds) const;
-  std::string usage_chunk(const Usage& usage, double ttft_seconds) const;
+  std::string whole(std::span<const WholeChoice> choices, const Usage& usage, double ttft_seconds) override;
+  void begin(int32_t, std::string*) override {}
+  void add(size_t choice, const ChoicePiece& piece, std::string* out) override;
+  void end_choice(size_t choice, const ChoicePiece& rest, const ChoiceEnd& end,
+                  std::optional<double> ttft_seconds, std::string* out) override;
+  void end(const Usage& usage, double ttft_seconds, std::string* out) override;
+  void fail(const ApiError& error, std::string* out) override;
+  std::string_view call_id_prefix() const override { return "call_"; }
 
  private:
   JsonObject head(std::string_view object) const;
+  Json whole_choice(size_t index, const WholeChoice& choice) const;
+  // A chat's first chunk names the role.
+  void begin_choice(size_t index, std::string* out);
+  JsonObject chunk_choice(size_t index, const ChoicePiece& piece, const ChoiceEnd* end);
+  JsonObject chunk_object(JsonObject choice) const;
   Json logprobs(const std::vector<ShownToken>& tokens) const;
   Json chat_logprobs(const std::vector<ShownToken>& tokens) const;
   Json completion_logprobs(const std::vector<ShownToken>& tokens) const;
-  JsonObject chunk_object(Json choice) const;
-  Json choice(const AnswerText::Piece& piece, std::optional<FinishReason> reason) const;
+  JsonObject chat_token(TokenId token, std::string_view bytes, float logprob) const;
+  std::string completion_token(TokenId token, std::string_view bytes) const;
   std::string_view whole_token_bytes(TokenId token) const;
+  Json prompt_ids(size_t index) const;
 
+  struct Begun {
+    bool role = false, prompt_ids = false;
+    int64_t calls = 0;
+  };
+  Begun& begun(size_t index);
+
+  const Options options_;
   const bool chat_;
-  const std::string id_, model_;
-  const int64_t created_;
   const Tokenizer& tokenizer_;
-  const Logprobs logprobs_;
-  const bool include_usage_;
+  std::vector<Begun> begun_;  // by choice, of a stream
 };
 
 }  // namespace hussar

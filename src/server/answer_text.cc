@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/check.h"
 #include "server/server.h"
 
 namespace hussar {
@@ -22,16 +23,41 @@ std::vector<std::string> answer_bytes_table(const Tokenizer& tokenizer) {
 }
 
 AnswerText::AnswerText(const Tokenizer& tokenizer, std::shared_ptr<const StopAutomaton> stops,
-                       int32_t tokens_min, KeepTokens keep)
-    : tokenizer_(tokenizer), tokens_min_(tokens_min), keep_(keep) {
+                       int32_t tokens_min, const AnswerTextOptions& options)
+    : tokenizer_(tokenizer), tokens_min_(tokens_min), options_(options) {
+  CHECK(!stops || options.control_tokens == AnswerTextOptions::Show::kNo);
   if (stops) matcher_.emplace(std::move(stops));
+}
+
+std::string_view AnswerText::bytes_to_show(TokenId token) const {
+  const bool all = options_.control_tokens == AnswerTextOptions::Show::kYes;
+  if (!all || token < 0 || token >= tokenizer_.vocab_size()) return answer_bytes(tokenizer_, token);
+  return tokenizer_.token_bytes(token);
+}
+
+// Feeds the matcher; up to where the answer can be shown.
+int64_t AnswerText::match_end(std::string_view bytes) {
+  if (!matcher_ || tokens_ < tokens_min_) {
+    matcher_begin_byte_ = fed_bytes_;
+    return fed_bytes_;
+  }
+  const bool hidden = options_.stop_text == AnswerTextOptions::Show::kNo;
+  const auto match = matcher_->advance(bytes);
+  if (!match) return hidden ? fed_bytes_ - matcher_->held_bytes() : fed_bytes_;
+  cut_ = true;
+  if (!hidden) return matcher_begin_byte_ + match->end_byte;
+  const int64_t begin = matcher_begin_byte_ + match->begin_byte;
+  hidden_stop_ = held_.substr(static_cast<size_t>(begin - shown_bytes_),
+                              static_cast<size_t>(match->end_byte - match->begin_byte));
+  return begin;
 }
 
 void AnswerText::add(const TokenEvent& event) {
   const bool ended_by_id = event.finish && event.stop_token >= 0;
-  if (event.token >= 0 && !ended_by_id && !cut_) {
-    const std::string_view bytes = answer_bytes(tokenizer_, event.token);
-    if (keep_ == KeepTokens::kYes) {
+  const bool hidden = ended_by_id && options_.stop_text == AnswerTextOptions::Show::kNo;
+  if (event.token >= 0 && !hidden && !cut_) {
+    const std::string_view bytes = bytes_to_show(event.token);
+    if (options_.keep == AnswerTextOptions::Keep::kTextAndTokens) {
       const int64_t begin = fed_bytes_;
       held_tokens_.push_back({begin,
                               begin + static_cast<int64_t>(bytes.size()),
@@ -40,17 +66,8 @@ void AnswerText::add(const TokenEvent& event) {
     held_ += bytes;
     fed_bytes_ += static_cast<int64_t>(bytes.size());
     code_points_ += std::count_if(bytes.begin(), bytes.end(), [](char c) { return (c & 0xC0) != 0x80; });
-    int64_t end = fed_bytes_;
-    if (matcher_ && tokens_ >= tokens_min_) {
-      if (const auto match = matcher_->advance(bytes)) {
-        end = matcher_begin_byte_ + match->begin_byte;
-        cut_ = true;
-      } else {
-        end = fed_bytes_ - matcher_->held_bytes();
-      }
-    } else {
-      matcher_begin_byte_ = fed_bytes_;
-    }
+    // The token that ended an answer by its id is no part of what stop strings are looked for in.
+    const int64_t end = ended_by_id ? fed_bytes_ : match_end(bytes);
     ++tokens_;
     release(end);
   }

@@ -27,15 +27,23 @@ struct ShownToken {
   std::vector<TokenLogprob> top;
 };
 
+// What of an answer is shown.
+struct AnswerTextOptions {
+  enum class Keep { kText, kTextAndTokens };  // tokens when log-probabilities are wanted
+  enum class Show { kNo, kYes };
+  Keep keep = Keep::kText;
+  // Control tokens by their names. REQUIRES: no stop strings, which are looked for without them.
+  Show control_tokens = Show::kNo;
+  Show stop_text = Show::kNo;  // the stop string or token that ended the answer
+};
+
 // One per answer; not thread-safe.
 class AnswerText {
  public:
-  enum class KeepTokens { kNo, kYes };  // kYes when log-probabilities are wanted
-
   // `tokens_min` as in Request: stop strings are not looked for in the first ones. `tokenizer` outlives the
   // object.
   AnswerText(const Tokenizer& tokenizer, std::shared_ptr<const StopAutomaton> stops, int32_t tokens_min,
-             KeepTokens keep);
+             const AnswerTextOptions& options);
 
   // The next event, in order; the last one has `finish`.
   void add(const TokenEvent& event);
@@ -48,13 +56,18 @@ class AnswerText {
   bool has_text() const { return !piece_.text.empty(); }
   Piece take();
 
+  // The stop string that ended the answer, where it is not shown; empty: none did.
+  const std::string& hidden_stop() const { return hidden_stop_; }
+
  private:
+  std::string_view bytes_to_show(TokenId token) const;
+  int64_t match_end(std::string_view bytes);
   void release(int64_t end_byte);  // shows the bytes up to there
 
   const Tokenizer& tokenizer_;
   std::optional<StopMatcher> matcher_;
   const int32_t tokens_min_;
-  const KeepTokens keep_;
+  const AnswerTextOptions options_;
   Detokenizer detokenizer_;
   int32_t tokens_ = 0;
   int64_t fed_bytes_ = 0, shown_bytes_ = 0;
@@ -67,6 +80,7 @@ class AnswerText {
   };
   std::deque<HeldToken> held_tokens_;
   bool cut_ = false;  // a stop string was found: nothing more is shown
+  std::string hidden_stop_;
   Piece piece_;
 };
 

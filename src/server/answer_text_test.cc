@@ -19,7 +19,12 @@ std::shared_ptr<const StopAutomaton> stops(const std::vector<std::string>& strin
 class AnswerTextTest : public ::testing::Test {
  protected:
   AnswerText text(std::shared_ptr<const StopAutomaton> automaton, int32_t tokens_min = 0) {
-    return {tokenizer_, std::move(automaton), tokens_min, AnswerText::KeepTokens::kYes};
+    return text(std::move(automaton), {}, tokens_min);
+  }
+  AnswerText text(std::shared_ptr<const StopAutomaton> automaton, AnswerTextOptions options,
+                  int32_t tokens_min = 0) {
+    options.keep = AnswerTextOptions::Keep::kTextAndTokens;
+    return {tokenizer_, std::move(automaton), tokens_min, options};
   }
   static std::string bytes_of(const AnswerText::Piece& piece) {
     std::string bytes;
@@ -107,6 +112,44 @@ TEST_F(AnswerTextTest, NeverBreaksACharacter) {
   answer.add(token_event(0xE4));
   answer.add(last_event(-1, FinishReason::kLength));
   EXPECT_EQ(answer.take().text, "\xEF\xBF\xBD") << "an answer cut within a character says so";
+}
+
+TEST_F(AnswerTextTest, ShowsTheStopStringWhereItIsAskedFor) {
+  AnswerText hidden = text(stops({"STOP", "END"}));
+  AnswerText shown = text(stops({"STOP", "END"}), {.stop_text = AnswerTextOptions::Show::kYes});
+  std::string seen;
+  for (const char c : std::string("aEN")) {
+    hidden.add(token_event(c));
+    shown.add(token_event(c));
+    seen += shown.take().text;
+  }
+  EXPECT_EQ(seen, "aEN") << "nothing has to be held back";
+  hidden.add(last_event('D', FinishReason::kStop));
+  shown.add(last_event('D', FinishReason::kStop));
+  EXPECT_EQ(seen + shown.take().text, "aEND");
+  EXPECT_EQ(hidden.take().text, "a");
+  EXPECT_EQ(hidden.hidden_stop(), "END");
+}
+
+TEST_F(AnswerTextTest, CutsBehindAShownStopStringWithinAToken) {
+  AnswerText answer = text(stops({"hel"}), {.stop_text = AnswerTextOptions::Show::kYes});
+  answer.add(last_event(kHello, FinishReason::kStop));
+  const auto piece = answer.take();
+  EXPECT_EQ(piece.text, "hel");
+  EXPECT_EQ(bytes_of(piece), "hel");
+}
+
+TEST_F(AnswerTextTest, ShowsControlTokensWhereTheyAreAskedFor) {
+  AnswerText answer = text(nullptr, {.control_tokens = AnswerTextOptions::Show::kYes});
+  answer.add(token_event('a'));
+  answer.add(token_event(kImStart));
+  answer.add(last_event(kImEnd, FinishReason::kStop, kImEnd));
+  EXPECT_EQ(answer.take().text, "a<|im_start|>") << "but not the one that ended the answer";
+  AnswerText whole = text(
+      nullptr, {.control_tokens = AnswerTextOptions::Show::kYes, .stop_text = AnswerTextOptions::Show::kYes});
+  whole.add(token_event('a'));
+  whole.add(last_event(kImEnd, FinishReason::kStop, kImEnd));
+  EXPECT_EQ(whole.take().text, "a<|im_end|>");
 }
 
 TEST_F(AnswerTextTest, ShowsNoControlToken) {

@@ -115,4 +115,38 @@ HttpResponse error_response(const ApiError& error) {
   return {error.status, "application/json", error.headers, error_json(error)};
 }
 
+namespace {
+
+std::string_view messages_error_type(int status) {
+  switch (status) {
+    case 401:
+      return "authentication_error";
+    case 403:
+      return "permission_error";
+    case 404:
+      return "not_found_error";
+    case 413:
+      return "request_too_large";
+    case 429:
+      return "rate_limit_error";
+    case 503:
+      return "overloaded_error";
+    default:
+      return status >= 500 ? "api_error" : "invalid_request_error";
+  }
+}
+
+}  // namespace
+
+std::string messages_error_json(const ApiError& error) {
+  return write_json(JsonObject{
+      {"type", "error"},
+      {"error", JsonObject{{"type", messages_error_type(error.status)}, {"message", error.message}}}});
+}
+
+HttpResponse refusal(std::string_view route, const ApiError& error) {
+  if (!route.starts_with("/v1/messages")) return error_response(error);
+  return {error.status, "application/json", error.headers, messages_error_json(error)};
+}
+
 }  // namespace hussar

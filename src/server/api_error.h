@@ -30,4 +30,9 @@ ApiError http_refusal(int status, std::string_view detail);
 std::string error_json(const ApiError& error);
 HttpResponse error_response(const ApiError& error);
 
+// The answer in the shape of the API that the route belongs to: Anthropic's for /v1/messages and below.
+HttpResponse refusal(std::string_view route, const ApiError& error);
+// Anthropic's error object.
+std::string messages_error_json(const ApiError& error);
+
 }  // namespace hussar

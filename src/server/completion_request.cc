@@ -6,58 +6,136 @@ namespace hussar {
 
 namespace {
 
-constexpr size_t kMessagesMax = 4096;
 constexpr size_t kStopIdsMax = 64;
 constexpr size_t kBiasMax = 1024;
 constexpr size_t kCacheSaltBytesMax = 256;
+constexpr size_t kBadWordsMax = 256;
+constexpr size_t kBadWordBytesMax = 256;
 constexpr int64_t kTokensMax = 1 << 30;  // the context, which the engine checks, is far below
 
 Error invalid(std::string_view name, std::string message) {
   return {ErrorCode::kInvalid, std::string(name) + " " + std::move(message), std::string(name)};
 }
 
-Result<void> read_prompt_tokens(std::string_view name, const JsonArray& items, const FieldContext& context,
-                                CompletionRequest* to) {
-  to->prompt_tokens.reserve(items.size());
-  for (size_t i = 0; i < items.size(); ++i) {
+Result<std::vector<TokenId>> read_tokens(std::string_view name, const Json& value,
+                                         const FieldContext& context) {
+  const JsonArray* items = value.as_array();
+  if (items == nullptr)
+    return invalid(name, "must be an array of token ids, not " + std::string(value.type_name()));
+  std::vector<TokenId> tokens;
+  tokens.reserve(items->size());
+  for (size_t i = 0; i < items->size(); ++i) {
     const std::string place = std::string(name) + "[" + std::to_string(i) + "]";
-    ASSIGN_OR_RETURN(const TokenId token, read_token_id(place, items[i], context));
-    to->prompt_tokens.push_back(token);
+    ASSIGN_OR_RETURN(const TokenId token, read_token_id(place, (*items)[i], context));
+    tokens.push_back(token);
+  }
+  return tokens;
+}
+
+Result<void> add_prompt(std::string_view name, const Json& value, const FieldContext& context,
+                        CompletionRequest* to) {
+  if (const std::string* text = value.as_string()) {
+    to->prompts.push_back({*text, {}});
+    return {};
+  }
+  ASSIGN_OR_RETURN(std::vector<TokenId> tokens, read_tokens(name, value, context));
+  if (tokens.empty()) return invalid(name, "must not be empty");
+  to->prompts.push_back({std::nullopt, std::move(tokens)});
+  return {};
+}
+
+// A string, an array of token ids, or an array of any of these.
+Result<void> read_prompt(std::string_view name, const Json& value, const FieldContext& context,
+                         CompletionRequest* to) {
+  const JsonArray* items = value.as_array();
+  if (value.as_string() == nullptr && items == nullptr) {
+    return invalid(name, "must be a string or an array of token ids, not " + std::string(value.type_name()));
+  }
+  if (items != nullptr && items->empty()) return invalid(name, "must not be empty");
+  const bool several =
+      items != nullptr && (items->front().as_string() != nullptr || items->front().as_array() != nullptr);
+  if (!several) return add_prompt(name, value, context, to);
+  if (items->size() > static_cast<size_t>(context.options.choices_max)) {
+    return invalid(name, "may hold at most " + std::to_string(context.options.choices_max) + " prompts");
+  }
+  for (size_t i = 0; i < items->size(); ++i) {
+    const std::string place = std::string(name) + "[" + std::to_string(i) + "]";
+    const Json& item = (*items)[i];
+    if (item.as_string() == nullptr && item.as_array() == nullptr)
+      return invalid(place, "must be a string or an array of token ids, as the first one");
+    RETURN_IF_ERROR(add_prompt(place, item, context, to));
   }
   return {};
 }
 
-// A string, an array of token ids, or an array of one of either.
-Result<void> read_prompt(std::string_view name, const Json& value, const FieldContext& context,
-                         CompletionRequest* to) {
-  if (const std::string* text = value.as_string()) {
-    to->prompt_text = *text;
-    return {};
-  }
-  const JsonArray* items = value.as_array();
-  if (items == nullptr) {
-    return invalid(name, "must be a string or an array of token ids, not " + std::string(value.type_name()));
-  }
-  if (items->empty()) return invalid(name, "must not be empty");
-  if (items->front().as_string() == nullptr && items->front().as_array() == nullptr) {
-    return read_prompt_tokens(name, *items, context, to);
-  }
-  if (items->size() > 1) {
-    return Error{ErrorCode::kUnsupported,
-                 "several prompts in one request are not supported: send one request each",
-                 std::string(name)};
-  }
-  if (const std::string* text = items->front().as_string()) {
-    to->prompt_text = *text;
-    return {};
-  }
-  if (items->front().as_array()->empty()) return invalid(name, "must not be empty");
-  return read_prompt_tokens(std::string(name) + "[0]", *items->front().as_array(), context, to);
-}
-
 Result<void> read_messages_field(std::string_view, const Json& value, const FieldContext& context,
                                  CompletionRequest* to) {
-  ASSIGN_OR_RETURN(to->messages, read_messages(value, context, &to->ignored_fields));
+  ASSIGN_OR_RETURN(to->chat.messages, read_messages(value, context, &to->ignored_fields));
+  return {};
+}
+
+Result<void> read_tools_field(std::string_view name, const Json& value, const FieldContext& context,
+                              CompletionRequest* to) {
+  return read_tools(name, value, context, &to->ignored_fields, &to->chat.tools);
+}
+
+Result<void> read_tool_choice_field(std::string_view name, const Json& value, const FieldContext& context,
+                                    CompletionRequest* to) {
+  return read_tool_choice(name, value, context, &to->ignored_fields, &to->chat.tools);
+}
+
+Result<void> read_parallel_calls(std::string_view name, const Json& value, const FieldContext&,
+                                 CompletionRequest* to) {
+  ASSIGN_OR_RETURN(to->chat.tools.parallel, read_bool(name, value));
+  return {};
+}
+
+Result<void> read_generation_prompt(std::string_view name, const Json& value, const FieldContext&,
+                                    CompletionRequest* to) {
+  ASSIGN_OR_RETURN(to->chat.add_generation_prompt, read_bool(name, value));
+  return {};
+}
+
+Result<void> read_continue(std::string_view name, const Json& value, const FieldContext&,
+                           CompletionRequest* to) {
+  ASSIGN_OR_RETURN(to->chat.continue_final_message, read_bool(name, value));
+  return {};
+}
+
+Result<void> read_variables(std::string_view name, const Json& value, const FieldContext&,
+                            CompletionRequest* to) {
+  return read_template_variables(name, value, &to->chat);
+}
+
+Result<void> read_allowed_ids(std::string_view name, const Json& value, const FieldContext& context,
+                              CompletionRequest* to) {
+  ASSIGN_OR_RETURN(to->allowed_ids, read_tokens(name, value, context));
+  if (to->allowed_ids.empty()) return invalid(name, "must not be empty: no token could be generated");
+  return {};
+}
+
+Result<void> read_bad_words(std::string_view name, const Json& value, const FieldContext&,
+                            CompletionRequest* to) {
+  const JsonArray* items = value.as_array();
+  if (items == nullptr)
+    return invalid(name, "must be an array of strings, not " + std::string(value.type_name()));
+  if (items->size() > kBadWordsMax)
+    return invalid(name, "may hold at most " + std::to_string(kBadWordsMax) + " words");
+  for (size_t i = 0; i < items->size(); ++i) {
+    const std::string place = std::string(name) + "[" + std::to_string(i) + "]";
+    ASSIGN_OR_RETURN(std::string word, read_string(place, (*items)[i], kBadWordBytesMax));
+    if (word.find_first_not_of(' ') == std::string::npos) return invalid(place, "must not be empty");
+    to->bad_words.push_back(std::move(word));
+  }
+  return {};
+}
+
+// -1, or from 1.
+Result<void> read_truncation(std::string_view name, const Json& value, const FieldContext&,
+                             CompletionRequest* to) {
+  ASSIGN_OR_RETURN(const int64_t tokens, read_int(name, value, -1, kTokensMax));
+  if (tokens == 0) return invalid(name, "must be -1, or at least 1");
+  to->truncate_prompt_tokens = tokens;
   return {};
 }
 
@@ -88,16 +166,9 @@ Result<void> read_stop(std::string_view name, const Json& value, const FieldCont
 
 Result<void> read_stop_ids(std::string_view name, const Json& value, const FieldContext& context,
                            CompletionRequest* to) {
-  const JsonArray* items = value.as_array();
-  if (items == nullptr)
-    return invalid(name, "must be an array of token ids, not " + std::string(value.type_name()));
-  if (items->size() > kStopIdsMax)
+  if (value.as_array() != nullptr && value.as_array()->size() > kStopIdsMax)
     return invalid(name, "may hold at most " + std::to_string(kStopIdsMax) + " ids");
-  for (size_t i = 0; i < items->size(); ++i) {
-    ASSIGN_OR_RETURN(const TokenId token,
-                     read_token_id(std::string(name) + "[" + std::to_string(i) + "]", (*items)[i], context));
-    to->stop_ids.push_back(token);
-  }
+  ASSIGN_OR_RETURN(to->stop_ids, read_tokens(name, value, context));
   return {};
 }
 
@@ -195,6 +266,44 @@ Result<void> fold_logprobs(CompletionRequest* request, const FieldContext& conte
   return {};
 }
 
+// How many answers there are, and what can't be had of several.
+Result<void> check_choices(const CompletionRequest& request, const FieldContext& context) {
+  if (request.best_of.value_or(request.choices()) != request.choices()) {
+    return Error{ErrorCode::kUnsupported,
+                 "best_of is not supported beyond n: ask for more choices and take the best", "best_of"};
+  }
+  const int64_t prompts =
+      request.endpoint == Endpoint::kChat ? 1 : static_cast<int64_t>(request.prompts.size());
+  if (request.choices() * prompts > context.options.choices_max) {
+    return invalid(
+        "n", "times the number of prompts may be at most " + std::to_string(context.options.choices_max));
+  }
+  if (request.echo && request.logprobs_top >= 0) {
+    return Error{ErrorCode::kUnsupported,
+                 "echo with logprobs is not supported: a prompt's log-probabilities are not computed",
+                 "echo"};
+  }
+  // What stop strings are looked for in does not hold the names of special tokens.
+  if (!request.skip_special_tokens && !request.stop.empty()) {
+    return Error{ErrorCode::kUnsupported, "skip_special_tokens: false is not supported together with stop",
+                 "skip_special_tokens"};
+  }
+  return {};
+}
+
+// What a grammar would have to force, and what only it could promise.
+Result<void> check_forced_tools(const ToolOffer& offer) {
+  if (offer.choice.kind == ToolChoice::Kind::kRequired || offer.choice.kind == ToolChoice::Kind::kNamed) {
+    return Error{ErrorCode::kUnsupported, "tool_choice is not supported beyond none and auto", "tool_choice"};
+  }
+  if (!offer.strict.empty() && offer.active()) {
+    return Error{ErrorCode::kUnsupported,
+                 "strict is not supported: the arguments of " + offer.strict.front() + " can't be promised",
+                 "tools"};
+  }
+  return {};
+}
+
 // What both endpoints know. The order is that of the documentation.
 constexpr Field<CompletionRequest> kSharedFields[] = {
     {"model", CustomField<CompletionRequest>{read_model}},
@@ -220,15 +329,21 @@ constexpr Field<CompletionRequest> kSharedFields[] = {
     {"cache_salt", StringField<CompletionRequest>{&CompletionRequest::cache_salt, kCacheSaltBytesMax}},
     {"deadline_ms", IntField<CompletionRequest>{&CompletionRequest::deadline_ms, 1, kDeadlineMsMax}},
     {"priority", IntField<CompletionRequest>{&CompletionRequest::priority, -kPriorityMax, kPriorityMax}},
+    {"n", IntField<CompletionRequest>{&CompletionRequest::n, 1, kTokensMax}},
+    {"best_of", IntField<CompletionRequest>{&CompletionRequest::best_of, 1, kTokensMax}},
+    {"allowed_token_ids", CustomField<CompletionRequest>{read_allowed_ids}},
+    {"bad_words", CustomField<CompletionRequest>{read_bad_words}},
+    {"truncate_prompt_tokens", CustomField<CompletionRequest>{read_truncation}},
+    {"include_stop_str_in_output", BoolField<CompletionRequest>{&CompletionRequest::include_stop}},
+    {"skip_special_tokens", BoolField<CompletionRequest>{&CompletionRequest::skip_special_tokens}},
+    {"return_token_ids", BoolField<CompletionRequest>{&CompletionRequest::return_token_ids}},
+    {"return_tokens_as_token_ids", BoolField<CompletionRequest>{&CompletionRequest::tokens_as_ids}},
 
-    {"n", NeutralField{"[1]"}},
-    {"best_of", NeutralField{"[1]"}},
     {"use_beam_search", NeutralField{"[false]"}},
     {"length_penalty", NeutralField{"[1]"}},
     {"early_stopping", NeutralField{"[false]"}},
     {"typical_p", NeutralField{"[1]"}},
     {"mirostat", NeutralField{"[0]"}},
-    {"echo", NeutralField{"[false]"}},
     {"response_format", CustomField<CompletionRequest>{read_format_field}},
     {"structured_outputs", CustomField<CompletionRequest>{read_structured_field}},
     {"guided_json", NeutralField{"[]"}},
@@ -237,15 +352,10 @@ constexpr Field<CompletionRequest> kSharedFields[] = {
     {"guided_grammar", NeutralField{"[]"}},
     {"guided_decoding_backend", NeutralField{"[]"}},
     {"prompt_logprobs", NeutralField{"[]"}},
-    {"allowed_token_ids", NeutralField{"[]"}},
-    {"bad_words", NeutralField{"[[]]"}},
     {"logits_processors", NeutralField{"[[]]"}},
-    {"skip_special_tokens", NeutralField{"[true]"}},
-    {"spaces_between_special_tokens", NeutralField{"[true]"}},
-    {"include_stop_str_in_output", NeutralField{"[false]"}},
-    {"truncate_prompt_tokens", NeutralField{"[]"}},
-    {"return_tokens_as_token_ids", NeutralField{"[false]"}},
-    {"return_token_ids", NeutralField{"[false]"}},
+    {"spaces_between_special_tokens", NeutralField{"[true,false]"}},  // no text has a space of its own there
+    {"truncation_side", NeutralField{R"(["left"])"}},
+    {"detokenize", NeutralField{"[true]"}},
 
     {"user", HarmlessField{}},
     {"metadata", HarmlessField{}},
@@ -260,17 +370,22 @@ constexpr Field<CompletionRequest> kSharedFields[] = {
 constexpr Field<CompletionRequest> kCompletionFields[] = {
     {"prompt", CustomField<CompletionRequest>{read_prompt}},
     {"logprobs", IntField<CompletionRequest>{&CompletionRequest::logprobs_count, 0, kTokensMax}},
+    {"echo", BoolField<CompletionRequest>{&CompletionRequest::echo}},
+    {"add_special_tokens", BoolField<CompletionRequest>{&CompletionRequest::add_special_tokens}},
     {"suffix", NeutralField{R"([""])"}},
-    {"add_special_tokens", NeutralField{"[true]"}},
 };
 
 constexpr Field<CompletionRequest> kChatFields[] = {
     {"messages", CustomField<CompletionRequest>{read_messages_field}},
     {"logprobs", BoolField<CompletionRequest>{&CompletionRequest::chat_logprobs}},
     {"top_logprobs", IntField<CompletionRequest>{&CompletionRequest::top_logprobs, 0, kTokensMax}},
-    {"tools", NeutralField{"[[]]"}},
-    {"tool_choice", NeutralField{R"(["none","auto"])"}},
-    {"parallel_tool_calls", NeutralField{"[true,false]"}},
+    {"tools", CustomField<CompletionRequest>{read_tools_field}},
+    {"tool_choice", CustomField<CompletionRequest>{read_tool_choice_field}},
+    {"parallel_tool_calls", CustomField<CompletionRequest>{read_parallel_calls}},
+    {"add_generation_prompt", CustomField<CompletionRequest>{read_generation_prompt}},
+    {"continue_final_message", CustomField<CompletionRequest>{read_continue}},
+    {"chat_template_kwargs", CustomField<CompletionRequest>{read_variables}},
+    {"echo", NeutralField{"[false]"}},
     {"functions", NeutralField{"[[]]"}},
     {"function_call", NeutralField{R"(["none","auto"])"}},
     {"modalities", NeutralField{R"([["text"]])"}},
@@ -281,9 +396,6 @@ constexpr Field<CompletionRequest> kChatFields[] = {
     {"web_search_options", NeutralField{"[]"}},
     {"documents", NeutralField{"[[]]"}},
     {"chat_template", NeutralField{"[]"}},
-    {"chat_template_kwargs", NeutralField{"[{}]"}},
-    {"add_generation_prompt", NeutralField{"[true]"}},
-    {"continue_final_message", NeutralField{"[false]"}},
     {"add_special_tokens", NeutralField{"[false]"}},
 };
 
@@ -291,69 +403,6 @@ std::vector<Field<CompletionRequest>> join_tables(std::span<const Field<Completi
   std::vector<Field<CompletionRequest>> table(own.begin(), own.end());
   table.insert(table.end(), std::begin(kSharedFields), std::end(kSharedFields));
   return table;
-}
-
-struct Message {
-  std::optional<std::string> role;
-  std::optional<std::string> content;
-};
-
-// A string, or an array of {"type": "text", "text": ...} parts.
-Result<void> read_content(std::string_view name, const Json& value, const FieldContext&, Message* to) {
-  if (const std::string* text = value.as_string()) {
-    to->content = *text;
-    return {};
-  }
-  const JsonArray* parts = value.as_array();
-  if (parts == nullptr) {
-    return invalid(name, "must be a string or an array of text parts, not " + std::string(value.type_name()));
-  }
-  to->content.emplace();
-  for (size_t i = 0; i < parts->size(); ++i) {
-    const std::string place = std::string(name) + "[" + std::to_string(i) + "]";
-    const Json* type = (*parts)[i].find("type");
-    if (type == nullptr || type->as_string() == nullptr)
-      return invalid(place, "must be an object with a type");
-    if (*type->as_string() != "text") {
-      return Error{ErrorCode::kUnsupported, place + " is not text: this model reads text only", place};
-    }
-    const Json* text = (*parts)[i].find("text");
-    if (text == nullptr || text->as_string() == nullptr) return invalid(place + ".text", "must be a string");
-    for (const auto& [key, member] : *(*parts)[i].as_object()) {
-      if (key == "type" || key == "text" || key == "cache_control" || key == "prompt_cache_breakpoint")
-        continue;
-      if (!member.is_null()) {
-        return Error{ErrorCode::kUnsupported, place + "." + key + " is not supported", place + "." + key};
-      }
-    }
-    *to->content += *text->as_string();
-  }
-  return {};
-}
-
-constexpr Field<Message> kMessageFields[] = {
-    {"role", StringField<Message>{&Message::role, 64}},
-    {"content", CustomField<Message>{read_content}},
-    {"name", HarmlessField{}},  // the templates that we know have no place for it
-    {"refusal", NeutralField{R"([""])"}},
-    {"tool_calls", NeutralField{"[[]]"}},
-    {"tool_call_id", NeutralField{"[]"}},
-    {"function_call", NeutralField{"[]"}},
-    {"audio", NeutralField{"[]"}},
-    {"annotations", NeutralField{"[[]]"}},
-    {"reasoning_content",
-     HarmlessField{}},  // of earlier answers, which templates leave out of the next prompt
-    {"reasoning", HarmlessField{}},
-};
-
-CompletionRequest request_with(const GenerationDefaults& defaults) {
-  CompletionRequest request;
-  request.temperature = defaults.temperature.value_or(request.temperature);
-  request.top_p = defaults.top_p.value_or(request.top_p);
-  request.min_p = defaults.min_p.value_or(request.min_p);
-  request.repetition_penalty = defaults.repetition_penalty.value_or(request.repetition_penalty);
-  request.top_k = defaults.top_k;
-  return request;
 }
 
 }  // namespace
@@ -373,36 +422,36 @@ Result<void> check_model_name(const Json& value, const FieldContext& context) {
       "model"};
 }
 
-Result<JsonArray> read_messages(const Json& value, const FieldContext& context,
-                                std::vector<std::string>* ignored) {
-  const JsonArray* items = value.as_array();
-  if (items == nullptr) return invalid("messages", "must be an array, not " + std::string(value.type_name()));
-  if (items->empty()) return invalid("messages", "must not be empty");
-  if (items->size() > kMessagesMax) {
-    return invalid("messages", "may hold at most " + std::to_string(kMessagesMax) + " messages");
+CompletionRequest request_with_defaults(Endpoint endpoint, const ServerOptions& options) {
+  const GenerationDefaults& defaults = options.defaults;
+  CompletionRequest request;
+  request.endpoint = endpoint;
+  request.temperature = defaults.temperature.value_or(request.temperature);
+  request.top_p = defaults.top_p.value_or(request.top_p);
+  request.min_p = defaults.min_p.value_or(request.min_p);
+  request.repetition_penalty = defaults.repetition_penalty.value_or(request.repetition_penalty);
+  request.top_k = defaults.top_k;
+  return request;
+}
+
+Result<void> check_completion_request(const FieldContext& context, CompletionRequest* request) {
+  if (request->endpoint == Endpoint::kChat) {
+    RETURN_IF_ERROR(check_chat_prompt(request->chat));
+    RETURN_IF_ERROR(check_forced_tools(request->chat.tools));
+  } else if (request->prompts.empty()) {
+    return invalid("prompt", "is missing");
   }
-  JsonArray messages;
-  for (size_t i = 0; i < items->size(); ++i) {
-    const std::string place = "messages[" + std::to_string(i) + "]";
-    const JsonObject* object = (*items)[i].as_object();
-    if (object == nullptr)
-      return invalid(place, "must be an object, not " + std::string((*items)[i].type_name()));
-    Message message;
-    RETURN_IF_ERROR(read_fields<Message>(*object, place + ".", kMessageFields, context, &message, ignored));
-    if (!message.role) return invalid(place + ".role", "is missing");
-    std::string role = *message.role;
-    if (role == "developer") role = "system";  // OpenAI's newer name of it
-    if (role == "tool" || role == "function") {
-      return Error{ErrorCode::kUnsupported, place + ".role is " + role + ", but tools are not supported",
-                   place + ".role"};
-    }
-    if (role != "system" && role != "user" && role != "assistant") {
-      return invalid(place + ".role", "must be one of system, developer, user, assistant, not " + role);
-    }
-    if (!message.content && role != "assistant") return invalid(place + ".content", "is missing");
-    messages.push_back(JsonObject{{"role", role}, {"content", message.content.value_or("")}});
+  if (request->stream_options_given && !request->stream)
+    return invalid("stream_options", "needs stream: true");
+  RETURN_IF_ERROR(fold_tokens_max(request));
+  RETURN_IF_ERROR(fold_logprobs(request, context));
+  RETURN_IF_ERROR(check_choices(*request, context));
+  RETURN_IF_ERROR(check_format_conflicts(*request));
+  if (request->tokens_min.value_or(0) > request->tokens_max.value_or(kTokensMax)) {
+    return invalid("min_tokens",
+                   "must not exceed the token limit of " + std::to_string(*request->tokens_max));
   }
-  return messages;
+  return {};
 }
 
 Result<CompletionRequest> read_completion_request(Endpoint endpoint, const Json& body,
@@ -415,19 +464,10 @@ Result<CompletionRequest> read_completion_request(Endpoint endpoint, const Json&
                  ""};
   }
   const bool chat = endpoint == Endpoint::kChat;
-  CompletionRequest request = request_with(context.options.defaults);
-  request.endpoint = endpoint;
+  CompletionRequest request = request_with_defaults(endpoint, context.options);
   RETURN_IF_ERROR(read_fields<CompletionRequest>(*object, "", chat ? chat_table : completion_table, context,
                                                  &request, &request.ignored_fields));
-  if (chat && request.messages.empty()) return invalid("messages", "is missing");
-  if (!chat && !request.prompt_text && request.prompt_tokens.empty()) return invalid("prompt", "is missing");
-  if (request.stream_options_given && !request.stream) return invalid("stream_options", "needs stream: true");
-  RETURN_IF_ERROR(fold_tokens_max(&request));
-  RETURN_IF_ERROR(fold_logprobs(&request, context));
-  RETURN_IF_ERROR(check_format_conflicts(request));
-  if (request.tokens_min.value_or(0) > request.tokens_max.value_or(kTokensMax)) {
-    return invalid("min_tokens", "must not exceed the token limit of " + std::to_string(*request.tokens_max));
-  }
+  RETURN_IF_ERROR(check_completion_request(context, &request));
   return request;
 }
 

@@ -27,7 +27,7 @@ class CompletionRequestTest : public ::testing::Test {
 TEST_F(CompletionRequestTest, Defaults) {
   const auto request = completion("");
   ASSERT_TRUE(request.ok());
-  EXPECT_EQ(*request->prompt_text, "x");
+  EXPECT_EQ(request->prompts.at(0).text, "x");
   EXPECT_EQ(request->temperature, 1.0);
   EXPECT_EQ(request->top_p, 1.0);
   EXPECT_EQ(request->repetition_penalty, 1.0);
@@ -89,10 +89,16 @@ TEST_F(CompletionRequestTest, ReadsEveryHonouredField) {
 }
 
 TEST_F(CompletionRequestTest, ReadsPromptsInAllTheirForms) {
-  EXPECT_EQ(*read(Endpoint::kCompletions, R"({"prompt":["x"]})")->prompt_text, "x");
+  EXPECT_EQ(read(Endpoint::kCompletions, R"({"prompt":["x"]})")->prompts.at(0).text, "x");
   const std::vector<TokenId> ids{1, 2, 999};
-  EXPECT_EQ(read(Endpoint::kCompletions, R"({"prompt":[1,2,999]})")->prompt_tokens, ids);
-  EXPECT_EQ(read(Endpoint::kCompletions, R"({"prompt":[[1,2,999]]})")->prompt_tokens, ids);
+  EXPECT_EQ(read(Endpoint::kCompletions, R"({"prompt":[1,2,999]})")->prompts.at(0).tokens, ids);
+  EXPECT_EQ(read(Endpoint::kCompletions, R"({"prompt":[[1,2,999]]})")->prompts.at(0).tokens, ids);
+  const auto several = read(Endpoint::kCompletions, R"({"prompt":["x",[1,2,999],"y"],"n":3,"best_of":3})");
+  ASSERT_TRUE(several.ok()) << several.error().message;
+  ASSERT_EQ(several->prompts.size(), 3u);
+  EXPECT_EQ(several->prompts[1].tokens, ids);
+  EXPECT_EQ(several->prompts[2].text, "y");
+  EXPECT_EQ(several->choices(), 3);
 }
 
 TEST_F(CompletionRequestTest, ReadsMessages) {
@@ -104,7 +110,7 @@ TEST_F(CompletionRequestTest, ReadsMessages) {
                                 "max_completion_tokens":9,"logprobs":true,"top_logprobs":2})");
   ASSERT_TRUE(request.ok()) << request.error().message;
   EXPECT_EQ(
-      write_json(request->messages),
+      write_json(request->chat.messages),
       R"([{"role":"system","content":"be brief"},{"role":"user","content":"ab"},{"role":"assistant","content":""},)"
       R"({"role":"user","content":""}])");
   EXPECT_EQ(request->tokens_max, 9);
@@ -162,6 +168,7 @@ TEST_F(CompletionRequestTest, NeutralAndHarmlessValuesCountAsAbsent) {
                               R"("n":1.0)",
                               R"("n":null)",
                               R"("best_of":1)",
+                              R"("spaces_between_special_tokens":false)",
                               R"("use_beam_search":false)",
                               R"("echo":false)",
                               R"("suffix":"")",
@@ -188,10 +195,73 @@ TEST_F(CompletionRequestTest, NeutralAndHarmlessValuesCountAsAbsent) {
   for (const char* members :
        {R"("tools":[])", R"("tools":null,"tool_choice":"none")", R"("parallel_tool_calls":true)",
         R"("modalities":["text"])", R"("logprobs":false,"top_logprobs":0)", R"("logprobs":false)",
-        R"("chat_template_kwargs":{})", R"("functions":[])"}) {
+        R"("chat_template_kwargs":{})", R"("functions":[])", R"("add_generation_prompt":true)",
+        R"("continue_final_message":false)"}) {
     const auto request = chat(members);
     EXPECT_TRUE(request.ok()) << members << ": " << (request.ok() ? "" : request.error().message);
   }
+}
+
+TEST_F(CompletionRequestTest, ReadsWhatVllmsClientsSend) {
+  const auto request =
+      completion(R"("n":2,"allowed_token_ids":[3,4],"bad_words":["no"," never"],"truncate_prompt_tokens":-1,)"
+                 R"("include_stop_str_in_output":true,"skip_special_tokens":false,"return_token_ids":true,)"
+                 R"("return_tokens_as_token_ids":true,"echo":true,"add_special_tokens":false)");
+  ASSERT_TRUE(request.ok()) << request.error().message;
+  EXPECT_EQ(request->choices(), 2);
+  EXPECT_EQ(request->allowed_ids, (std::vector<TokenId>{3, 4}));
+  EXPECT_EQ(request->bad_words, (std::vector<std::string>{"no", " never"}));
+  EXPECT_EQ(request->truncate_prompt_tokens, -1);
+  EXPECT_TRUE(request->include_stop && request->return_token_ids && request->tokens_as_ids && request->echo);
+  EXPECT_FALSE(request->skip_special_tokens || request->add_special_tokens);
+}
+
+TEST_F(CompletionRequestTest, ReadsToolsAndTheirCalls) {
+  const auto request = read(Endpoint::kChat, R"({"messages":[{"role":"user","content":"x"},
+      {"role":"assistant","content":null,"tool_calls":[{"id":"c1","type":"function","function":
+        {"name":"f","arguments":"{\"a\":1}"}}]},
+      {"role":"tool","tool_call_id":"c1","content":[{"type":"text","text":"2"}]}],
+      "tools":[{"type":"function","function":{"name":"f","description":"d","parameters":{"type":"object"},
+        "strict":false}},{"type":"function","function":{"name":"g"}}],
+      "tool_choice":"auto","parallel_tool_calls":false,"continue_final_message":false,
+      "chat_template_kwargs":{"enable_thinking":false}})");
+  ASSERT_TRUE(request.ok()) << request.error().message;
+  EXPECT_EQ(write_json(request->chat.messages),
+            R"([{"role":"user","content":"x"},{"role":"assistant","content":"","tool_calls":[{"id":"c1",)"
+            R"("type":"function","function":{"name":"f","arguments":{"a":1}}}]},)"
+            R"({"role":"tool","content":"2","tool_call_id":"c1"}])");
+  EXPECT_EQ(
+      write_json(request->chat.tools.tools),
+      R"([{"type":"function","function":{"name":"f","description":"d","parameters":{"type":"object"}}},)"
+      R"({"type":"function","function":{"name":"g"}}])");
+  EXPECT_TRUE(request->chat.tools.active());
+  EXPECT_FALSE(request->chat.tools.parallel);
+  EXPECT_EQ(write_json(request->chat.variables), R"({"enable_thinking":false})");
+  options_.tools_max = 1;
+  const auto many = chat(R"("tools":[{"type":"function","function":{"name":"f"}},)"
+                         R"({"type":"function","function":{"name":"g"}}])");
+  ASSERT_FALSE(many.ok());
+  EXPECT_EQ(many.error().field, "tools");
+}
+
+TEST_F(CompletionRequestTest, ToolsThatNobodyMayCallAreNotActive) {
+  const auto request = chat(R"("tools":[{"type":"function","function":{"name":"f"}}],"tool_choice":"none")");
+  ASSERT_TRUE(request.ok()) << request.error().message;
+  EXPECT_FALSE(request->chat.tools.active());
+}
+
+TEST_F(CompletionRequestTest, AFormatAndWhatForbidsTokensExcludeEachOther) {
+  const std::string format = R"("response_format":{"type":"json_object"},)";
+  for (const char* members :
+       {R"("allowed_token_ids":[1])", R"("bad_words":["x"])", R"("logit_bias":{"5":-100})",
+        R"("tools":[{"type":"function","function":{"name":"f"}}])"}) {
+    const auto request = chat(format + members);
+    ASSERT_FALSE(request.ok()) << members;
+    EXPECT_NE(std::string(members).find(request.error().field), std::string::npos) << members;
+  }
+  EXPECT_TRUE(chat(format + R"("logit_bias":{"5":-99})").ok());
+  EXPECT_TRUE(
+      chat(format + R"("tools":[{"type":"function","function":{"name":"f"}}],"tool_choice":"none")").ok());
 }
 
 struct BadCase {
@@ -253,8 +323,10 @@ TEST_F(CompletionRequestTest, RefusesByName) {
       {R"("stream_options":{"include_usage":true})", "stream_options"},
       {R"("stream":true,"stream_options":{"x":1})", "stream_options.x", kUnsupported},
       {R"("stream":true,"stream_options":[])", "stream_options"},
-      {R"("n":2)", "n", kUnsupported},
-      {R"("n":"1")", "n", kUnsupported},
+      {R"("n":0)", "n"},
+      {R"("n":129)", "n"},
+      {R"("n":"1")", "n"},
+      {R"("n":2,"best_of":4)", "best_of", kUnsupported},
       {R"("best_of":3)", "best_of", kUnsupported},
       {R"("use_beam_search":true)", "use_beam_search", kUnsupported},
       {R"("response_format":"json_object")", "response_format"},
@@ -293,8 +365,19 @@ TEST_F(CompletionRequestTest, RefusesByName) {
       {R"("response_format":{"type":"json_object"},"min_tokens":1)", "min_tokens"},
       {R"("structured_outputs":{"regex":"a"},"ignore_eos":true)", "ignore_eos"},
       {R"("guided_json":{})", "guided_json", kUnsupported},
-      {R"("echo":true)", "echo", kUnsupported},
       {R"("cache_salt":5)", "cache_salt"},
+      {R"("allowed_token_ids":[])", "allowed_token_ids"},
+      {R"("allowed_token_ids":[7,1000])", "allowed_token_ids[1]"},
+      {R"("bad_words":"x")", "bad_words"},
+      {R"("bad_words":["x"," "])", "bad_words[1]"},
+      {R"("bad_words":[5])", "bad_words[0]"},
+      {R"("truncate_prompt_tokens":0)", "truncate_prompt_tokens"},
+      {R"("truncate_prompt_tokens":-2)", "truncate_prompt_tokens"},
+      {R"("truncation_side":"right")", "truncation_side", kUnsupported},
+      {R"("detokenize":false)", "detokenize", kUnsupported},
+      {R"("skip_special_tokens":false,"stop":"x")", "skip_special_tokens", kUnsupported},
+      {R"("return_token_ids":1)", "return_token_ids"},
+      {R"("prompt_logprobs":1)", "prompt_logprobs", kUnsupported},
   };
   for (const BadCase& bad : shared) {
     for (const bool is_chat : {false, true}) {
@@ -316,8 +399,12 @@ TEST_F(CompletionRequestTest, RefusesWhatOneEndpointAloneCanGetWrong) {
       {R"({"prompt":null})", "prompt"},
       {R"({"prompt":7})", "prompt"},
       {R"({"prompt":[]})", "prompt"},
-      {R"({"prompt":[[]]})", "prompt"},
-      {R"({"prompt":["a","b"]})", "prompt", kUnsupported},
+      {R"({"prompt":[[]]})", "prompt[0]"},
+      {R"({"prompt":["a",1]})", "prompt[1]"},
+      {R"({"prompt":["a",[]]})", "prompt[1]"},
+      {R"({"prompt":["a","b","c"],"n":50})", "n"},
+      {R"({"prompt":"x","echo":true,"logprobs":1})", "echo", kUnsupported},
+      {R"({"prompt":"x","tools":[]})", "tools", kUnsupported},
       {R"({"prompt":[1,"a"]})", "prompt[1]"},
       {R"({"prompt":[1,1000]})", "prompt[1]"},
       {R"({"prompt":[-1]})", "prompt[0]"},
@@ -349,7 +436,51 @@ TEST_F(CompletionRequestTest, RefusesWhatOneEndpointAloneCanGetWrong) {
       {R"({"messages":[{"role":"user","content":5}]})", "messages[0].content"},
       {R"({"messages":[{"role":"king","content":"x"}]})", "messages[0].role"},
       {R"({"messages":[{"role":5,"content":"x"}]})", "messages[0].role"},
-      {R"({"messages":[{"role":"tool","content":"x"}]})", "messages[0].role", kUnsupported},
+      {R"({"messages":[{"role":"tool","content":"x"}]})", "messages[0].tool_call_id"},
+      {R"({"messages":[{"role":"function","content":"x"}]})", "messages[0].role", kUnsupported},
+      {R"({"messages":[{"role":"user","content":"x","tool_call_id":"1"}]})", "messages[0].tool_call_id"},
+      {R"({"messages":[{"role":"user","content":"x","tool_calls":[{"function":{"name":"f"}}]}]})",
+       "messages[0].tool_calls"},
+      {R"({"messages":[{"role":"assistant","tool_calls":[{"function":{"name":"f","arguments":"[1]"}}]}]})",
+       "messages[0].tool_calls[0].function.arguments"},
+      {R"({"messages":[{"role":"assistant","tool_calls":[{"function":{"name":"f","arguments":"{"}}]}]})",
+       "messages[0].tool_calls[0].function.arguments"},
+      {R"({"messages":[{"role":"assistant","tool_calls":[{"function":{"name":"a b"}}]}]})",
+       "messages[0].tool_calls[0].function.name"},
+      {R"({"messages":[{"role":"assistant","tool_calls":[{"type":"custom"}]}]})",
+       "messages[0].tool_calls[0].type", kUnsupported},
+      {R"({"messages":[{"role":"assistant","content":"x"}],"continue_final_message":true,)"
+       R"("add_generation_prompt":true})",
+       "continue_final_message"},
+      {R"({"messages":[{"role":"assistant","content":""}],"continue_final_message":true})",
+       "continue_final_message"},
+      {R"({"messages":[{"role":"user","content":"x"}],"chat_template_kwargs":{"tools":[]}})",
+       "chat_template_kwargs.tools"},
+      {R"({"messages":[{"role":"user","content":"x"}],"chat_template_kwargs":{"a b":1}})",
+       "chat_template_kwargs.a b"},
+      {R"({"messages":[{"role":"user","content":"x"}],"chat_template_kwargs":[]})", "chat_template_kwargs"},
+      {R"({"messages":[{"role":"user","content":"x"}],"chat_template":"x"})", "chat_template", kUnsupported},
+      {R"({"messages":[{"role":"user","content":"x"}],"echo":true})", "echo", kUnsupported},
+      {R"({"messages":[{"role":"user","content":"x"}],"tools":{}})", "tools"},
+      {R"({"messages":[{"role":"user","content":"x"}],"tools":[7]})", "tools[0]"},
+      {R"({"messages":[{"role":"user","content":"x"}],"tools":[{"type":"web_search"}]})", "tools[0].type",
+       kUnsupported},
+      {R"({"messages":[{"role":"user","content":"x"}],"tools":[{"type":"function","function":{}}]})",
+       "tools[0].function.name"},
+      {R"({"messages":[{"role":"user","content":"x"}],"tools":[{"type":"function","function":{"name":"a.b"}}]})",
+       "tools[0].function.name"},
+      {R"({"messages":[{"role":"user","content":"x"}],"tools":[{"type":"function","function":{"name":"f"}},)"
+       R"({"type":"function","function":{"name":"f"}}]})",
+       "tools[1].function.name"},
+      {R"({"messages":[{"role":"user","content":"x"}],"tools":[{"type":"function",)"
+       R"("function":{"name":"f","parameters":7}}]})",
+       "tools[0].function.parameters"},
+      {R"({"messages":[{"role":"user","content":"x"}],"tools":[{"type":"function",)"
+       R"("function":{"name":"f","mood":7}}]})",
+       "tools[0].function.mood", kUnsupported},
+      {R"({"messages":[{"role":"user","content":"x"}],"tool_choice":"maybe"})", "tool_choice"},
+      {R"({"messages":[{"role":"user","content":"x"}],"tool_choice":{"type":"function","function":{"name":"f"}}})",
+       "tool_choice"},
       {R"({"messages":[{"role":"user","content":"x","mood":1}]})", "messages[0].mood", kUnsupported},
       {R"({"messages":[{"role":"user","content":[{"type":"image_url","image_url":{}}]}]})",
        "messages[0].content[0]", kUnsupported},
@@ -358,10 +489,8 @@ TEST_F(CompletionRequestTest, RefusesWhatOneEndpointAloneCanGetWrong) {
       {R"({"messages":[{"role":"user","content":"x"}],"logprobs":3})", "logprobs"},
       {R"({"messages":[{"role":"user","content":"x"}],"top_logprobs":3})", "top_logprobs"},
       {R"({"messages":[{"role":"user","content":"x"}],"logprobs":true,"top_logprobs":21})", "top_logprobs"},
-      {R"({"messages":[{"role":"user","content":"x"}],"tools":[{"type":"function"}]})", "tools",
-       kUnsupported},
-      {R"({"messages":[{"role":"user","content":"x"}],"tool_choice":"required"})", "tool_choice",
-       kUnsupported},
+      {R"({"messages":[{"role":"user","content":"x"}],"tools":[{"type":"function"}]})", "tools[0].function"},
+      {R"({"messages":[{"role":"user","content":"x"}],"tool_choice":"required"})", "tool_choice"},
       {R"({"messages":[{"role":"user","content":"x"}],"prompt":"y"})", "prompt", kUnsupported},
   };
   for (const BadCase& bad : chats) {
@@ -380,7 +509,8 @@ TEST_F(CompletionRequestTest, WarnModeNamesWhatItIgnores) {
   ASSERT_TRUE(request.ok()) << request.error().message;
   EXPECT_EQ(request->ignored_fields,
             (std::vector<std::string>{"messages[0].mood", "frobnicate", "stream_options.y"}));
-  EXPECT_FALSE(completion(R"("n":2)").ok()) << "what is known and can't be done is refused all the same";
+  EXPECT_FALSE(completion(R"("suffix":"y")").ok())
+      << "what is known and can't be done is refused all the same";
 }
 
 TEST(FieldsTest, IgnoredFieldsCanNotForgeAHeader) {

@@ -2,7 +2,8 @@
 // plain function over values.
 #pragma once
 
-#include <memory>
+#include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "engine/request.h"
@@ -11,13 +12,15 @@
 
 namespace hussar {
 
-// Renders the template over `messages` and encodes it; special tokens are recognised only in the template's
-// own text. Errors: kUnsupported (no template), kInvalid (the template refuses the messages).
-Result<std::vector<TokenId>> encode_messages(const JsonArray& messages, const ServerContext& context);
+struct Prepared {
+  std::vector<Request> requests;  // for each prompt its choices, one behind the other
+  size_t choices_per_prompt = 1;
+  std::vector<std::string> echoes;  // by prompt, its text to be shown before the answer; empty: none is
+};
 
-// Errors: those of encode_messages; kTooLarge (the prompt and the asked-for tokens exceed the context);
-// kInvalid (an empty prompt).
-Result<Request> prepare(CompletionRequest request, const ServerOptions& options,
-                        const ServerContext& context);
+// Errors: those of encode_chat; kTooLarge (the prompt and the asked-for tokens exceed the context); kInvalid
+// (an empty prompt).
+Result<Prepared> prepare(const CompletionRequest& request, const ServerOptions& options,
+                         const ServerContext& context);
 
 }  // namespace hussar

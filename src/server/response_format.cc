@@ -1,5 +1,6 @@
 #include "server/response_format.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -195,7 +196,23 @@ Result<void> check_format_conflicts(const CompletionRequest& request) {
   RETURN_IF_ERROR(excluded(!request.stop.empty(), "stop"));
   RETURN_IF_ERROR(excluded(!request.stop_ids.empty(), "stop_token_ids"));
   RETURN_IF_ERROR(excluded(request.tokens_min.value_or(0) > 0, "min_tokens"));
-  return excluded(request.ignore_eos, "ignore_eos");
+  RETURN_IF_ERROR(excluded(request.ignore_eos, "ignore_eos"));
+  const auto forbidden = [&](bool given, const char* field) -> Result<void> {
+    if (!given) return {};
+    return invalid(field, "can't be combined with " + request.format->field +
+                              ": a token that the document needs could be forbidden");
+  };
+  RETURN_IF_ERROR(forbidden(!request.allowed_ids.empty(), "allowed_token_ids"));
+  RETURN_IF_ERROR(forbidden(!request.bad_words.empty(), "bad_words"));
+  constexpr float kForbids = -100;
+  RETURN_IF_ERROR(forbidden(
+      std::ranges::any_of(request.bias, [](const TokenBias& entry) { return entry.bias <= kForbids; }),
+      "logit_bias"));
+  if (!request.chat.tools.active()) return {};
+  return Error{ErrorCode::kUnsupported,
+               "tools can't be combined with " + request.format->field +
+                   ": an answer that is held to a format calls nothing; send tool_choice none",
+               "tools"};
 }
 
 Error format_error(const AnswerFormat& format, Error error) {

@@ -85,7 +85,7 @@ class ServerImpl : public Server {
     log.write(&core_->metrics, status, "", nullptr);
   }
   void reply_error(const RequestLog& log, Responder& responder, const ApiError& error) {
-    reply(log, responder, error_response(error));
+    reply(log, responder, refusal(log.route, error));
   }
   void reply_json(const RequestLog& log, Responder& responder, int status, const Json& value) {
     reply(log, responder, {status, "application/json", {}, write_json(value)});

@@ -36,6 +36,8 @@ struct ServerOptions {
   int64_t stop_strings_max = 16;
   int64_t stop_strings_bytes_max = 4096;  // of all of a request's together
   int64_t json_depth_max = 64;
+  int64_t choices_max = 128;  // of a request: n times its prompts
+  int64_t tools_max = 128;    // that a request offers
 
   int64_t body_bytes_max = 8 << 20;
   int64_t body_bytes_all_max = 256 << 20;  // of all requests that are being read or answered

@@ -55,6 +55,7 @@ class FakeEngine : public Engine {
   Result<RequestId> submit(Request request, EventSink sink) override {
     std::lock_guard lock(mutex_);
     if (refusal) return *refusal;
+    if (last_id_ >= accepted_max) return Error{ErrorCode::kFull, "the queue is full", ""};
     const RequestId id = ++last_id_;
     ++counters_.requests_accepted;
     requests_[id] = std::move(request);
@@ -125,7 +126,10 @@ class FakeEngine : public Engine {
     counters_ = counters;
   }
 
-  std::optional<Error> refusal;  // of every submit; set before requests come
+  void set_context_max(int32_t tokens) { options_.context_max = tokens; }  // before requests come
+
+  std::optional<Error> refusal;            // of every submit; set before requests come
+  RequestId accepted_max = 1'000'000'000;  // requests; the others find the queue full
 
  private:
   EngineOptions options_;

@@ -1,9 +1,9 @@
 #include "server/tokenize_api.h"
 
 #include "base/utf8.h"
+#include "server/chat_prompt.h"
 #include "server/completion_request.h"
 #include "server/fields.h"
-#include "server/prepare.h"
 
 namespace hussar {
 
@@ -13,7 +13,7 @@ constexpr size_t kTextBytesMax = SIZE_MAX;  // the body's limit is the limit
 
 struct TokenizeRequest {
   std::optional<std::string> prompt, content;
-  JsonArray messages;
+  ChatPrompt chat;
   bool add_special_tokens = true, return_token_strs = false;
   bool add_special = false, parse_special = true, with_pieces = false;
   std::vector<TokenId> tokens;
@@ -27,8 +27,30 @@ Result<void> read_model(std::string_view, const Json& value, const FieldContext&
 
 Result<void> read_messages_field(std::string_view, const Json& value, const FieldContext& context,
                                  TokenizeRequest* to) {
-  ASSIGN_OR_RETURN(to->messages, read_messages(value, context, &to->ignored_fields));
+  ASSIGN_OR_RETURN(to->chat.messages, read_messages(value, context, &to->ignored_fields));
   return {};
+}
+
+Result<void> read_tools_field(std::string_view name, const Json& value, const FieldContext& context,
+                              TokenizeRequest* to) {
+  return read_tools(name, value, context, &to->ignored_fields, &to->chat.tools);
+}
+
+Result<void> read_generation_prompt(std::string_view name, const Json& value, const FieldContext&,
+                                    TokenizeRequest* to) {
+  ASSIGN_OR_RETURN(to->chat.add_generation_prompt, read_bool(name, value));
+  return {};
+}
+
+Result<void> read_continue(std::string_view name, const Json& value, const FieldContext&,
+                           TokenizeRequest* to) {
+  ASSIGN_OR_RETURN(to->chat.continue_final_message, read_bool(name, value));
+  return {};
+}
+
+Result<void> read_variables(std::string_view name, const Json& value, const FieldContext&,
+                            TokenizeRequest* to) {
+  return read_template_variables(name, value, &to->chat);
 }
 
 Result<void> read_tokens(std::string_view name, const Json& value, const FieldContext& context,
@@ -58,11 +80,11 @@ constexpr Field<TokenizeRequest> kTokenizeFields[] = {
     {"add_special", BoolField<TokenizeRequest>{&TokenizeRequest::add_special}},
     {"parse_special", BoolField<TokenizeRequest>{&TokenizeRequest::parse_special}},
     {"with_pieces", BoolField<TokenizeRequest>{&TokenizeRequest::with_pieces}},
-    {"add_generation_prompt", NeutralField{"[true]"}},
-    {"continue_final_message", NeutralField{"[false]"}},
+    {"add_generation_prompt", CustomField<TokenizeRequest>{read_generation_prompt}},
+    {"continue_final_message", CustomField<TokenizeRequest>{read_continue}},
     {"chat_template", NeutralField{"[]"}},
-    {"chat_template_kwargs", NeutralField{"[{}]"}},
-    {"tools", NeutralField{"[[]]"}},
+    {"chat_template_kwargs", CustomField<TokenizeRequest>{read_variables}},
+    {"tools", CustomField<TokenizeRequest>{read_tools_field}},
 };
 
 constexpr Field<TokenizeRequest> kDetokenizeFields[] = {
@@ -114,7 +136,8 @@ Result<TokenizeRequest> read(const Json& body, std::span<const Field<TokenizeReq
 Result<TokenizeAnswer> tokenize(const Json& body, const ServerOptions& options,
                                 const ServerContext& context) {
   ASSIGN_OR_RETURN(TokenizeRequest request, read(body, kTokenizeFields, field_context(options, context)));
-  const int given = (request.prompt ? 1 : 0) + (request.content ? 1 : 0) + (request.messages.empty() ? 0 : 1);
+  const int given =
+      (request.prompt ? 1 : 0) + (request.content ? 1 : 0) + (request.chat.messages.empty() ? 0 : 1);
   if (given != 1) {
     return Error{ErrorCode::kInvalid, "exactly one of prompt, messages and content is needed",
                  given == 0 ? "prompt" : ""};
@@ -133,7 +156,8 @@ Result<TokenizeAnswer> tokenize(const Json& body, const ServerOptions& options,
     const auto bos = request.add_special_tokens ? Tokenizer::Bos::kAdd : Tokenizer::Bos::kOmit;
     tokens = tokenizer.encode_plain(*request.prompt, bos);
   } else {
-    ASSIGN_OR_RETURN(tokens, encode_messages(request.messages, context));
+    RETURN_IF_ERROR(check_chat_prompt(request.chat));
+    ASSIGN_OR_RETURN(tokens, encode_chat(request.chat, context));
   }
   JsonObject answer{{"count", static_cast<int64_t>(tokens.size())},
                     {"max_model_len", context.engine.options().context_max},

@@ -102,6 +102,11 @@ Result<ChatTemplate> ChatTemplate::compile(std::string_view source, const Templa
   return ChatTemplate(std::move(impl));
 }
 
+bool ChatTemplate::mentions(std::string_view variable) const {
+  const auto& names = impl_->tree->names;
+  return std::find(names.begin(), names.end(), variable) != names.end();
+}
+
 Result<RenderedText> ChatTemplate::render(const Json& trusted, const Json& foreign, std::time_t now) const {
   jinja::Interpreter interpreter(*impl_->tree, impl_->limits, now);
   Budget* budget = &interpreter.runtime().budget;

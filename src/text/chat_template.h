@@ -39,6 +39,9 @@ class ChatTemplate {
   ChatTemplate& operator=(ChatTemplate&&) noexcept;
   ~ChatTemplate();
 
+  // Whether the template has a variable of this name.
+  bool mentions(std::string_view variable) const;
+
   // `trusted` variables (bos_token, eos_token, add_generation_prompt) count as the template's own text,
   // `foreign` ones (messages, tools) as the caller's; both are objects whose members become variables. One
   // thing of the caller's is trusted: `role` of a member of `messages` when it is one of system, developer,

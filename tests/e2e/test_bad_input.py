@@ -35,7 +35,8 @@ FIELDS = [
     (completion(prompt=5), 400, "prompt"),
     (completion(prompt=""), 400, "prompt"),
     (completion(prompt=[]), 400, "prompt"),
-    (completion(prompt=["a", "b"]), 400, "prompt"),
+    (completion(prompt=["a", 1]), 400, "prompt[1]"),
+    (completion(prompt=["a"] * 200), 400, "prompt"),
     (completion(prompt=[1, "a"]), 400, "prompt[1]"),
     (completion(prompt=[-1]), 400, "prompt[0]"),
     (completion(prompt=[10**9]), 400, "prompt[0]"),
@@ -79,9 +80,18 @@ FIELDS = [
     (completion(stream=1), 400, "stream"),
     (completion(stream_options={"include_usage": True}), 400, "stream_options"),
     (completion(stream=True, stream_options={"x": 1}), 400, "stream_options.x"),
-    (completion(n=2), 400, "n"),
+    (completion(n=0), 400, "n"),
+    (completion(n=1000), 400, "n"),
+    (completion(n=2, best_of=3), 400, "best_of"),
     (completion(best_of=2), 400, "best_of"),
-    (completion(echo=True), 400, "echo"),
+    (completion(echo=True, logprobs=1), 400, "echo"),
+    (chat(echo=True), 400, "echo"),
+    (completion(allowed_token_ids=[]), 400, "allowed_token_ids"),
+    (completion(bad_words=[""]), 400, "bad_words[0]"),
+    (completion(truncate_prompt_tokens=0), 400, "truncate_prompt_tokens"),
+    (completion(skip_special_tokens=False, stop="x"), 400, "skip_special_tokens"),
+    (chat(chat_template_kwargs={"messages": []}), 400, "chat_template_kwargs.messages"),
+    (chat(continue_final_message=True, add_generation_prompt=True), 400, "continue_final_message"),
     (completion(suffix="z"), 400, "suffix"),
     (completion(use_beam_search=True), 400, "use_beam_search"),
     (completion(guided_regex="a+"), 400, "guided_regex"),
@@ -93,10 +103,13 @@ FIELDS = [
     (chat(messages=[{"role": "user"}]), 400, "messages[0].content"),
     (chat(messages=[{"content": "x"}]), 400, "messages[0].role"),
     (chat(messages=[{"role": "emperor", "content": "x"}]), 400, "messages[0].role"),
-    (chat(messages=[{"role": "tool", "content": "x"}]), 400, "messages[0].role"),
+    (chat(messages=[{"role": "tool", "content": "x"}]), 400, "messages[0].tool_call_id"),
+    (chat(messages=[{"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": "["}}]}]), 400,
+     "messages[0].tool_calls[0].function.arguments"),
     (chat(messages=HI + [{"role": "user", "content": "x", "mood": "good"}]), 400, "messages[1].mood"),
     (chat(messages=[{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]), 400, "messages[0].content[0]"),
-    (chat(tools=[{"type": "function", "function": {"name": "f"}}]), 400, "tools"),
+    (chat(tools=[{"type": "function", "function": {"name": "f g"}}]), 400, "tools[0].function.name"),
+    (chat(tools=[{"type": "retrieval"}]), 400, "tools[0].type"),
     (chat(tool_choice="required"), 400, "tool_choice"),
     (chat(response_format={"type": "xml"}), 400, "response_format.type"),
     (chat(top_logprobs=2), 400, "top_logprobs"),
@@ -190,7 +203,7 @@ def test_unknown_fields_can_be_named_instead(start_server):
     server = start_server("--unknown-fields", "warn")
     status, headers, _ = post(server, CHAT, {"messages": HI, "max_tokens": 1, "frobnicate": 1, "nicate": {}})
     assert status == 200 and headers["x-hussar-ignored-fields"] == "frobnicate, nicate"
-    assert post(server, CHAT, {"messages": HI, "n": 2})[0] == 400
+    assert post(server, CHAT, {"messages": HI, "audio": {}})[0] == 400
 
 
 def test_the_server_still_answers(server, client):
