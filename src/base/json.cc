@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 
+#include "base/json_events.h"
 #include "base/utf8.h"
 
 namespace hussar {
@@ -23,6 +24,8 @@ class Builder {
   static constexpr size_t max_array_size = max_object_size;                      // NOLINT
   static constexpr size_t max_key_size = max_object_size;                        // NOLINT
   static constexpr size_t max_string_size = max_object_size;                     // NOLINT
+
+  static constexpr ErrorCode kExponentError = ErrorCode::kInvalid;  // of an exponent beyond 32 bits
 
   bool on_document_begin(BoostError&) { return true; }
   bool on_document_end(BoostError&) { return true; }
@@ -138,6 +141,109 @@ class Builder {
   std::string part_;  // of a string, key or number whose end has not come yet
 };
 
+// Hands the parser's events on, whole texts only.
+class Forwarder {
+ public:
+  static constexpr size_t max_object_size = std::numeric_limits<size_t>::max();  // NOLINT: the parser's names
+  static constexpr size_t max_array_size = max_object_size;                      // NOLINT
+  static constexpr size_t max_key_size = max_object_size;                        // NOLINT
+  static constexpr size_t max_string_size = max_object_size;                     // NOLINT
+
+  // A number whose exponent the parser can't hold is legal JSON, and nobody asked for its value yet.
+  static constexpr ErrorCode kExponentError = ErrorCode::kTooLarge;
+
+  explicit Forwarder(JsonEvents* events) : events_(events) {}
+
+  bool on_document_begin(BoostError&) { return true; }
+  bool on_document_end(BoostError&) { return true; }
+  bool on_array_begin(BoostError& ec) { return count() && checked(events_->on_array_begin(), ec); }
+  bool on_array_end(size_t, BoostError& ec) { return checked(events_->on_array_end(), ec); }
+  bool on_object_begin(BoostError& ec) { return count() && checked(events_->on_object_begin(), ec); }
+  bool on_object_end(size_t, BoostError& ec) { return checked(events_->on_object_end(), ec); }
+  bool on_key_part(BoostText text, size_t, BoostError&) { return add_part(text); }
+  bool on_key(BoostText text, size_t, BoostError& ec) { return checked(events_->on_key(whole(text)), ec); }
+  bool on_string_part(BoostText text, size_t, BoostError&) { return add_part(text); }
+  bool on_string(BoostText text, size_t, BoostError& ec) {
+    return count() && checked(events_->on_string(whole(text)), ec);
+  }
+  bool on_number_part(BoostText text, BoostError&) { return add_part(text); }
+  bool on_int64(int64_t, BoostText text, BoostError& ec) { return on_number(text, ec); }
+  bool on_uint64(uint64_t, BoostText text, BoostError& ec) { return on_number(text, ec); }
+  bool on_double(double, BoostText text, BoostError& ec) { return on_number(text, ec); }
+  bool on_bool(bool value, BoostError& ec) { return count() && checked(events_->on_bool(value), ec); }
+  bool on_null(BoostError& ec) { return count() && checked(events_->on_null(), ec); }
+  bool on_comment_part(BoostText, BoostError&) { return true; }
+  bool on_comment(BoostText, BoostError&) { return true; }
+
+  std::string problem;
+  size_t values_left = 0;
+  bool too_many = false;
+
+ private:
+  bool on_number(BoostText text, BoostError& ec) {
+    return count() && checked(events_->on_number(whole(text)), ec);
+  }
+  bool count() { return values_left-- > 0 || (too_many = true, false); }
+  bool checked(bool goes_on, BoostError& ec) {
+    part_.clear();
+    if (goes_on) return true;
+    problem = std::move(events_->problem);
+    ec = boost::json::error::exception;
+    return false;
+  }
+  bool add_part(BoostText text) {
+    part_.append(text.data(), text.size());
+    return true;
+  }
+  // The last part's own text where it is the only one.
+  std::string_view whole(BoostText text) {
+    if (part_.empty()) return {text.data(), text.size()};
+    add_part(text);
+    return part_;
+  }
+
+  JsonEvents* events_;
+  std::string part_;
+};
+
+boost::json::parse_options parse_options(const JsonLimits& limits) {
+  boost::json::parse_options options;
+  options.max_depth = static_cast<size_t>(limits.depth_max);
+  return options;
+}
+
+// Reads the whole text with either handler.
+template <typename Handler>
+Result<void> run_parser(boost::json::basic_parser<Handler>* parser, std::string_view text,
+                        const JsonLimits& limits) {
+  if (text.size() > limits.bytes_max) {
+    return Error{ErrorCode::kTooLarge,
+                 "the JSON text has " + std::to_string(text.size()) + " bytes, more than the limit of " +
+                     std::to_string(limits.bytes_max),
+                 ""};
+  }
+  Handler& handler = parser->handler();
+  handler.values_left = limits.values_max;
+  BoostError ec;
+  const size_t read_bytes = parser->write_some(false, text.data(), text.size(), ec);
+  if (handler.too_many) {
+    return Error{ErrorCode::kTooLarge,
+                 "the JSON text has more values than the limit of " + std::to_string(limits.values_max), ""};
+  }
+  if (!ec && read_bytes < text.size()) ec = boost::json::error::extra_data;
+  if (!ec) return {};
+  if (ec == boost::json::error::too_deep) {
+    return Error{
+        ErrorCode::kTooLarge,
+        "the JSON text is nested deeper than the limit of " + std::to_string(limits.depth_max) + " levels",
+        ""};
+  }
+  return Error{ec == boost::json::error::exponent_overflow ? Handler::kExponentError : ErrorCode::kInvalid,
+               "invalid JSON at byte " + std::to_string(read_bytes) + ": " +
+                   (handler.problem.empty() ? ec.message() : handler.problem),
+               ""};
+}
+
 void append_number(double number, std::string* out) {
   if (!std::isfinite(number)) {
     *out += "null";
@@ -234,35 +340,14 @@ std::string_view Json::type_name() const {
 }
 
 Result<Json> parse_json(std::string_view text, const JsonLimits& limits) {
-  if (text.size() > limits.bytes_max) {
-    return Error{ErrorCode::kTooLarge,
-                 "the JSON text has " + std::to_string(text.size()) + " bytes, more than the limit of " +
-                     std::to_string(limits.bytes_max),
-                 ""};
-  }
-  boost::json::parse_options options;
-  options.max_depth = static_cast<size_t>(limits.depth_max);
-  boost::json::basic_parser<Builder> parser(options);
-  parser.handler().values_left = limits.values_max;
-  BoostError ec;
-  const size_t read_bytes = parser.write_some(false, text.data(), text.size(), ec);
-  if (parser.handler().too_many) {
-    return Error{ErrorCode::kTooLarge,
-                 "the JSON text has more values than the limit of " + std::to_string(limits.values_max), ""};
-  }
-  if (!ec && read_bytes < text.size()) ec = boost::json::error::extra_data;
-  if (!ec) return std::move(parser.handler().root);
-  if (ec == boost::json::error::too_deep) {
-    return Error{
-        ErrorCode::kTooLarge,
-        "the JSON text is nested deeper than the limit of " + std::to_string(limits.depth_max) + " levels",
-        ""};
-  }
-  const std::string& problem = parser.handler().problem;
-  return Error{ErrorCode::kInvalid,
-               "invalid JSON at byte " + std::to_string(read_bytes) + ": " +
-                   (problem.empty() ? ec.message() : problem),
-               ""};
+  boost::json::basic_parser<Builder> parser(parse_options(limits));
+  RETURN_IF_ERROR(run_parser(&parser, text, limits));
+  return std::move(parser.handler().root);
+}
+
+Result<void> read_json_events(std::string_view text, const JsonLimits& limits, JsonEvents* events) {
+  boost::json::basic_parser<Forwarder> parser(parse_options(limits), events);
+  return run_parser(&parser, text, limits);
 }
 
 std::string write_json(const Json& value) {
