@@ -35,6 +35,17 @@ Exchange::Exchange(const Options& options, std::shared_ptr<Mailbox> mailbox, Htt
       fallback_(std::move(fallback)),
       keep_alive_(options.keep_alive) {}
 
+void Exchange::add_headers(std::vector<HttpHeader> headers) {
+  std::lock_guard lock(mutex_);
+  for (HttpHeader& header : headers) headers_.push_back(std::move(header));
+}
+
+void Exchange::append_header(const HttpHeader& header) {
+  // A header that could forge another one is our bug, but a foreign string must never end the process.
+  if (!is_header_safe(header.name) || !is_header_safe(header.value)) return;
+  ready_ += "\r\n" + header.name + ": " + header.value;
+}
+
 void Exchange::append_head(const HttpResponse& response, bool sized) {
   ready_ += options_.http_1_1 ? "HTTP/1.1 " : "HTTP/1.0 ";
   ready_ += std::to_string(response.status);
@@ -43,12 +54,8 @@ void Exchange::append_head(const HttpResponse& response, bool sized) {
   ready_ += "\r\nDate: ";
   ready_ += http_date();
   if (!response.content_type.empty()) ready_ += "\r\nContent-Type: " + response.content_type;
-  for (const HttpHeader& header : response.headers) {
-    // A header that could forge another one is our bug, but a foreign string must never end the process.
-    if (is_header_safe(header.name) && is_header_safe(header.value)) {
-      ready_ += "\r\n" + header.name + ": " + header.value;
-    }
-  }
+  for (const HttpHeader& header : headers_) append_header(header);
+  for (const HttpHeader& header : response.headers) append_header(header);
   if (sized) {
     ready_ += "\r\nContent-Length: " + std::to_string(response.body.size());
   } else if (options_.http_1_1) {
@@ -206,6 +213,9 @@ struct Responder::Guard {
 
 Responder::Responder(std::shared_ptr<Exchange> exchange)
     : guard_(std::make_shared<Guard>(std::move(exchange))) {}
+void Responder::add_headers(std::vector<HttpHeader> headers) {
+  guard_->exchange->add_headers(std::move(headers));
+}
 void Responder::answer(HttpResponse response) { guard_->exchange->answer(std::move(response)); }
 void Responder::start_stream(HttpResponse response) { guard_->exchange->start_stream(std::move(response)); }
 bool Responder::write(std::string_view bytes) { return guard_->exchange->write(bytes); }

@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "net/http.h"
 
@@ -37,6 +38,7 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   Exchange(const Options& options, std::shared_ptr<Mailbox> mailbox, HttpResponse fallback);
 
   // For Responder.
+  void add_headers(std::vector<HttpHeader> headers);
   void answer(HttpResponse response);
   void start_stream(HttpResponse response);
   bool write(std::string_view bytes);
@@ -57,6 +59,7 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
  private:
   enum class State { kWaiting, kStreaming, kComplete, kBroken };
 
+  void append_header(const HttpHeader& header);
   void append_head(const HttpResponse& response, bool sized);  // REQUIRES: mutex_ held, as for the next two
   void append_chunk(std::string_view bytes);
   void notify();
@@ -69,6 +72,7 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   bool gone_ = false;
   bool notified_ = false;
   bool keep_alive_;
+  std::vector<HttpHeader> headers_;  // of every answer
   std::string ready_;
   size_t writing_bytes_ = 0;
   std::function<void()> on_disconnect_;

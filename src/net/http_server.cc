@@ -184,8 +184,15 @@ class Session : public std::enable_shared_from_this<Session> {
   asio::awaitable<bool> wait_for_bytes() {
     idle_ = true;
     set_deadline(shared_->limits.idle_timeout_ms);
-    const auto [error, bytes] = co_await socket_.async_read_some(buffer_.prepare(kReadBytes), kAwait);
+    // Thousands may rest: none of them holds a buffer.
+    buffer_.shrink_to_fit();
+    const auto [wait_error] = co_await socket_.async_wait(tcp::socket::wait_read, kAwait);
     idle_ = false;
+    if (wait_error || cut_) {
+      clear_deadline();
+      co_return false;
+    }
+    const auto [error, bytes] = co_await socket_.async_read_some(buffer_.prepare(kReadBytes), kAwait);
     clear_deadline();
     buffer_.commit(bytes);
     co_return !error && !cut_;

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "net/http.h"
@@ -18,6 +19,9 @@ class Exchange;
 class Responder {
  public:
   explicit Responder(std::shared_ptr<Exchange> exchange);
+
+  // These go with whatever answer is given, whoever gives it. Before the answer.
+  void add_headers(std::vector<HttpHeader> headers);
 
   void answer(HttpResponse response);
 

@@ -33,8 +33,13 @@ class HttpServerTest : public ::testing::Test {
     server_->start();
   }
 
-  void handle(const HttpRequest& request, Responder responder) {
+  void handle(HttpRequest request, Responder responder) {
     ++requests_;
+    constexpr std::string_view kMarked = "/marked";
+    if (request.path.starts_with(kMarked)) {
+      responder.add_headers({{"X-Mark", "yes"}});
+      request.path.erase(0, kMarked.size());
+    }
     if (request.path == "/echo") {
       responder.answer(text_response(request.method + " " + request.query + " " + request.body));
     } else if (request.path == "/drop") {
@@ -432,6 +437,16 @@ TEST_F(HttpServerTest, SaysWhatToDoWhenThePortIsInUse) {
   const auto third = HttpServer::listen(
       "256.1.1.1", 0, {}, [](HttpRequest, Responder) {}, refusal);
   EXPECT_FALSE(third.ok());
+}
+
+TEST_F(HttpServerTest, HeadersOfEveryAnswerGoWithWhateverIsAnswered) {
+  start();
+  RawClient whole(server_->port()), stream(server_->port()), dropped(server_->port());
+  for (const auto& [client, path] :
+       {std::pair{&whole, "/marked/echo"}, {&stream, "/marked/stream"}, {&dropped, "/marked/drop"}}) {
+    client->send(get(path));
+    EXPECT_NE(client->read_until("\r\n\r\n").find("X-Mark: yes\r\n"), std::string::npos) << path;
+  }
 }
 
 TEST_F(HttpServerTest, AHeaderCanNotBeForged) {
