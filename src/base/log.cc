@@ -84,6 +84,7 @@ std::string text_line(std::string_view message, std::initializer_list<LogField> 
   std::string line;
   append_plain(message, &line);
   for (const auto& [key, value] : fields) {
+    if (value.empty()) continue;
     line += ' ';
     append_plain(key, &line);
     line += '=';
@@ -97,6 +98,7 @@ std::string json_members(std::string_view message, std::initializer_list<LogFiel
   std::string line = "\"message\":";
   append_json_string(message, &line);
   for (const auto& [key, value] : fields) {
+    if (value.empty()) continue;
     line += ',';
     append_json_string(key, &line);
     line += ':';

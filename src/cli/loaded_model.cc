@@ -112,6 +112,8 @@ Result<EngineOptions> plan_engine(const ModelLoadOptions& options, const ModelCo
   engine.kv_type = options.kv_type == "bf16" ? KvType::kBF16 : KvType::kF16;
   engine.running_max = static_cast<int32_t>(options.running_max);
   engine.queue_max = static_cast<int32_t>(options.queue_max);
+  engine.queue_tokens_max = options.queue_tokens_max;
+  engine.priority_ageing_ms = options.priority_ageing_ms;
   engine.step_tokens_max = static_cast<int32_t>(options.step_tokens_max);
   engine.prefix_cache = options.prefix_cache == "on";
   engine.mask_threads = static_cast<int32_t>(options.mask_threads);

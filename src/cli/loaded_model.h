@@ -30,6 +30,8 @@ struct ModelLoadOptions {
   KvWish kv;
   int64_t running_max = 64;
   int64_t queue_max = 256;
+  int64_t queue_tokens_max = 4 << 20;
+  int64_t priority_ageing_ms = 1000;
   int64_t step_tokens_max = 512;
   std::string prefix_cache = "on";
   int64_t mask_threads = 2;

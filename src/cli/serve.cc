@@ -24,6 +24,7 @@ struct ServeOptions {
   ServerOptions server;
   GrammarLimits grammar;
   std::string served_name;
+  double drain_timeout_seconds = 5;
   std::string unknown_fields = "refuse";
   std::string log_format = "text";
   std::string log_level = "info";
@@ -49,9 +50,17 @@ void add_limit_flags(FlagTable* flags, ServerOptions* o) {
   flags->add_int("--write-ms-max", &o->write_timeout_ms, 1, kMsMax, "to take what is ready");
   flags->add_int("--backlog-bytes-max", &o->write_backlog_bytes_max, 1024, kBytesMax, "not taken yet");
   flags->add_int("--workers", &o->workers, 1, 256, "threads that parse and tokenise");
+  flags->add_int("--queue-wait-ms-max", &o->queue_wait_ms_max, 1, kMsMax, "expected wait that is accepted");
+  flags->add_int("--queue-bytes-max", &o->queue_bytes_max, 1024, 1LL << 40, "of bodies not worked on yet");
   flags->add_int("--worker-queue-max", &o->worker_queue_max, 1, kCountMax, "requests that wait for them");
-  flags->add_int("--drain-ms", &o->drain_timeout_ms, 0, kMsMax, "for running answers at the end");
   flags->add_int("--ready-stall-ms", &o->ready_stall_ms, 100, kMsMax, "no step for so long: stalled");
+}
+
+// Who may ask, and from where.
+void add_access_flags(FlagTable* flags, ServerOptions* o) {
+  flags->add_string("--api-keys", &o->api_keys_file, "FILE", "JSON file of keys; read again when it changes");
+  flags->add_strings("--allowed-host", &o->allowed_hosts, "NAME", "of this server, where it listens locally");
+  flags->add_strings("--cors-origin", &o->cors_origins, "ORIGIN", "of pages that may ask; *: all");
 }
 
 // What schemas, expressions and grammars of requests may cost.
@@ -84,9 +93,16 @@ void add_flags(FlagTable* flags, ServeOptions* o) {
                     "prompts share what they begin with");
   flags->add_int("--running-max", &o->load.running_max, 1, 1024, "requests that run at once");
   flags->add_int("--queue-max", &o->load.queue_max, 1, 1'000'000, "requests that wait");
+  flags->add_int("--queue-tokens-max", &o->load.queue_tokens_max, 1, kTokensMax,
+                 "prompt and answer, waiting");
+  flags->add_int("--priority-ageing-ms", &o->load.priority_ageing_ms, 1, 86'400'000,
+                 "of waiting outdo one step of priority");
+  flags->add_double("--drain-timeout", &o->drain_timeout_seconds, 0, 86'400,
+                    "seconds for running answers at the end");
   flags->add_int("--step-tokens", &o->load.step_tokens_max, 1, 1 << 16, "tokens of one step");
   flags->add_choice("--log-format", &o->log_format, {"text", "json"}, "of log lines");
   flags->add_choice("--log-level", &o->log_level, {"debug", "info", "warning", "error"}, "least shown");
+  add_access_flags(flags, &o->server);
   add_limit_flags(flags, &o->server);
   add_grammar_flags(flags, o);
 }
@@ -97,6 +113,7 @@ void apply_choices(ServeOptions* o) {
                          : o->log_level == "warning" ? LogLevel::kWarning
                          : o->log_level == "error"   ? LogLevel::kError
                                                      : LogLevel::kInfo;
+  o->server.drain_timeout_ms = static_cast<int64_t>(o->drain_timeout_seconds * 1000);
   configure_log(level, o->log_format == "json" ? LogFormat::kJson : LogFormat::kText);
 }
 
@@ -144,7 +161,8 @@ Result<std::unique_ptr<LoadedModel>> load_with_progress(const ModelLoadOptions& 
   return load_model(options, [&](int64_t done_bytes, int64_t all_bytes) {
     progress.show(done_bytes, all_bytes);
     // Nothing is open yet that would have to be closed.
-    if (interrupts->take() != Interrupts::Kind::kNone) _exit(kExitInterrupted);
+    const Interrupts::Kind kind = interrupts->take();
+    if (kind != Interrupts::Kind::kNone && kind != Interrupts::Kind::kHangup) _exit(kExitInterrupted);
   });
 }
 
@@ -169,11 +187,16 @@ Result<void> serve(const ServeOptions& options, Interrupts* interrupts) {
   } else {
     log_ready(*model, server->url());
   }
-  interrupts->wait();
+  while (interrupts->wait() == Interrupts::Kind::kHangup) server->reload_keys();
+  log_line(LogLevel::kInfo, "draining: what runs goes on, a second signal ends it");
+  server->drain([interrupts] {
+    const Interrupts::Kind kind = interrupts->take();
+    return kind != Interrupts::Kind::kNone && kind != Interrupts::Kind::kHangup;
+  });
   interrupts->let_through();
   log_line(LogLevel::kInfo, "stopping");
-  server->stop();
   model->engine->shutdown();
+  server->stop();
   log_line(LogLevel::kInfo, "stopped");
   return {};
 }
@@ -187,7 +210,7 @@ int run_serve(const std::vector<std::string>& args) {
   add_flags(&flags, &options);
   if (const auto code = parse_or_exit_code(&flags, "serve", args)) return *code;
   apply_choices(&options);
-  Interrupts interrupts;
+  Interrupts interrupts(Interrupts::Hangup::kIsTaken);
   const auto done = serve(options, &interrupts);
   return done.ok() ? 0 : report_error("serve", done.error());
 }

@@ -19,10 +19,11 @@ struct EngineOptions {
   int32_t context_max = 0;  // positions of one sequence: prompt and answer
   int32_t kv_blocks = 0;    // of the pool
   KvType kv_type = KvType::kF16;
-  int32_t running_max = 64;           // sequences that run at once
-  int32_t queue_max = 256;            // requests that wait
-  int32_t step_tokens_max = 512;      // rows of one step; at least running_max
-  int64_t priority_ageing_ms = 1000;  // of waiting make up for one step of priority
+  int32_t running_max = 64;            // sequences that run at once
+  int32_t queue_max = 256;             // requests that wait
+  int32_t step_tokens_max = 512;       // rows of one step; at least running_max
+  int64_t queue_tokens_max = 4 << 20;  // of their prompts and answers at most
+  int64_t priority_ageing_ms = 1000;   // of waiting make up for one step of priority
   bool prefix_cache = true;
   int32_t mask_threads = 2;  // that work out which tokens grammars allow
   int64_t mask_wait_us_max =
@@ -41,9 +42,10 @@ struct EngineCounters {
   int64_t surplus_tokens = 0;    // computed for a sequence that had ended meanwhile
   int64_t rows = 0;              // tokens that went through the model, of prompts and of answers
   int64_t steps = 0;
-  int64_t masks_late = 0;        // steps that a sequence sat out because its grammar's mask was late
-  int64_t deadline_refused = 0;  // of the refused: their deadline could not be met
-  TimePoint last_step;           // of the last loop turn, idle ones included: readiness watches it
+  int64_t steps_by_rows[16] = {};  // of at most 1, 2, 4, ... rows; the last one holds all larger ones
+  int64_t masks_late = 0;          // steps that a sequence sat out because its grammar's mask was late
+  int64_t deadline_refused = 0;    // of the refused: their deadline could not be met
+  TimePoint last_step;             // of the last loop turn, idle ones included: readiness watches it
 };
 
 class Engine {

@@ -145,9 +145,13 @@ Result<RequestId> EngineLoop::submit(Request request, EventSink sink) {
   };
   if (closed_) return refuse(closed_error_);
   if (!valid.ok()) return refuse(std::move(valid).error());
-  if (scheduler_.counts().waiting >= options_.queue_max) {
-    return refuse({ErrorCode::kFull,
-                   std::to_string(options_.queue_max) + " requests wait already; try again later", "",
+  const int64_t tokens = static_cast<int64_t>(request.prompt.size()) + request.tokens_max;
+  const bool full = scheduler_.counts().waiting >= options_.queue_max;
+  if (full ||
+      (scheduler_.waiting_tokens() > 0 && scheduler_.waiting_tokens() + tokens > options_.queue_tokens_max)) {
+    const std::string what = full ? std::to_string(options_.queue_max) + " requests"
+                                  : std::to_string(scheduler_.waiting_tokens()) + " tokens of requests";
+    return refuse({ErrorCode::kFull, what + " wait already; try again later", "",
                    wait_ms(scheduler_.load(request.tenant, request.tenant_share))});
   }
   const RequestId id = next_id_++;
@@ -347,6 +351,7 @@ void EngineLoop::publish() {
     c.surplus_tokens = counts.surplus_tokens;
     c.rows = counts.rows;
     c.steps = counts.steps;
+    std::ranges::copy(counts.steps_by_rows, c.steps_by_rows);
     c.masks_late = masks_late_;
     c.last_step = Clock::now();
     for (const TokenEvent& event : events_) {
@@ -391,6 +396,8 @@ Result<void> validate_options(const EngineOptions& options) {
   // So that every decoding sequence fits every step.
   RETURN_IF_ERROR(at_least("mask_threads", options.mask_threads, 1));
   RETURN_IF_ERROR(at_least("mask_wait_us_max", options.mask_wait_us_max, 0));
+  RETURN_IF_ERROR(at_least("queue_tokens_max", options.queue_tokens_max, 1));
+  RETURN_IF_ERROR(at_least("priority_ageing_ms", options.priority_ageing_ms, 1));
   return at_least("step_tokens_max", options.step_tokens_max, options.running_max);
 }
 

@@ -1,6 +1,7 @@
 #include "engine/scheduler.h"
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 #include "base/check.h"
@@ -113,6 +114,8 @@ void Scheduler::plan(TimePoint now, StepPlan* plan) {
   step_began_ = last_commit_ == TimePoint{} ? now : last_commit_;
   ++counts_.steps;
   counts_.rows += plan->rows;
+  const auto size = static_cast<size_t>(std::bit_width(static_cast<uint32_t>(plan->rows - 1)));
+  ++counts_.steps_by_rows[std::min(size, kStepSizes - 1)];
 }
 
 void Scheduler::admit_waiting(TimePoint now, StepPlan* plan) {
@@ -405,6 +408,8 @@ void Scheduler::free_slot(int32_t slot) {
   sequence.request = {};
   sequence.stops.reset();
   sequence.turn = Turn::kTakesPart;
+  sequence.sits_out = false;
+  sequence.last_step = 0;
   sequence.state = State::kIdle;
   slots_free_.push_back(slot);
   slots_ended_.push_back(slot);

@@ -52,6 +52,8 @@ struct StepPlan {
   std::vector<int32_t> started;  // slots that were given to a new sequence, after `ended`
 };
 
+constexpr size_t kStepSizes = 16;
+
 struct SchedulerCounts {
   int32_t waiting = 0, running = 0;
   int64_t finished[6] = {};  // by FinishReason
@@ -61,11 +63,12 @@ struct SchedulerCounts {
   int64_t surplus_tokens = 0;
   int64_t rows = 0;
   int64_t steps = 0;
+  int64_t steps_by_rows[kStepSizes] = {};  // steps of at most 1, 2, 4, ... rows, and larger ones at the end
   int64_t deadline_refused = 0;  // requests whose deadline could not be met, or only at another one's cost
 };
 
-// Continuous batching over a fixed pool of KV blocks. No clock, no device, no I/O, no locks: the engine
-// thread owns it, and a test runs a million steps of it on values alone. Plans and event buffers are reused:
+// Continuous batching over a fixed pool of KV blocks. No clock, no device, no I/O, no locks: its callers take
+// turns, and a test runs a million steps of it on values alone. Plans and event buffers are reused:
 // no allocation in a steady state.
 //
 // Promises:
@@ -121,7 +124,7 @@ class Scheduler {
   void commit(const StepPlan& plan, std::span<const SampledToken> tokens, TimePoint now,
               std::vector<TokenEvent>* events);
 
-  // What a planned part is about. Valid until the next call that is not const.
+  // What a planned part is about. Valid until the next call that is neither const nor submit().
   struct SequenceView {
     RequestId id;
     const Request& request;  // its prompt is empty: it has moved to the front of `tokens`
@@ -137,6 +140,7 @@ class Scheduler {
   static int64_t blocks_needed(int64_t prompt_tokens, int64_t tokens_max, int32_t block_tokens);
 
   SchedulerCounts counts() const;
+  int64_t waiting_tokens() const { return waiting_.tokens(); }
   // `share` is the tenant's, which may have nothing here.
   LoadEstimate load(TenantId tenant, double share) const;
   // CHECKs the pool and that each block's references are the tables that name it.

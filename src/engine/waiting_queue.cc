@@ -8,6 +8,14 @@
 
 namespace hussar {
 
+namespace {
+
+int64_t tokens_of(const Request& request) {
+  return static_cast<int64_t>(request.prompt.size()) + request.tokens_max;
+}
+
+}  // namespace
+
 WaitingQueue::Key WaitingQueue::key_of(const WaitingRequest& waiting) const {
   return {waiting.arrived + waiting.request.priority * ageing_, waiting.id};
 }
@@ -33,6 +41,7 @@ void WaitingQueue::add(WaitingRequest waiting) {
   tenant.prompt_tokens += static_cast<int64_t>(waiting.request.prompt.size());
   tenant.tokens_max += waiting.request.tokens_max;
   ++size_;
+  tokens_ += tokens_of(waiting.request);
   deadlines_ += waiting.request.has_deadline() ? 1 : 0;
   const Key key = key_of(waiting);
   tenant.waiting.emplace(key, std::move(waiting));
@@ -106,6 +115,7 @@ WaitingRequest WaitingQueue::take(const WaitingRequest& waiting) {
   tenant.prompt_tokens -= static_cast<int64_t>(taken.request.prompt.size());
   tenant.tokens_max -= taken.request.tokens_max;
   --size_;
+  tokens_ -= tokens_of(taken.request);
   deadlines_ -= taken.request.has_deadline() ? 1 : 0;
   forget_if_idle(id);
   return taken;

@@ -38,6 +38,7 @@ class WaitingQueue {
   explicit WaitingQueue(std::chrono::milliseconds ageing) : ageing_(ageing) {}
 
   int32_t size() const { return size_; }
+  int64_t tokens() const { return tokens_; }        // of prompts and of answers at most
   int32_t deadlines() const { return deadlines_; }  // requests that have one
   const std::map<TenantId, TenantState>& tenants() const { return tenants_; }
 
@@ -66,6 +67,7 @@ class WaitingQueue {
   const std::chrono::milliseconds ageing_;
   std::map<TenantId, TenantState> tenants_;
   int32_t size_ = 0, deadlines_ = 0;
+  int64_t tokens_ = 0;
 };
 
 }  // namespace hussar

@@ -88,6 +88,7 @@ class Generation : public std::enable_shared_from_this<Generation> {
       Choice& choice =
           choices_.emplace_back(core_->context.tokenizer, prepared.requests[i], text_options(request));
       choice.times.received = log_.received;
+      choice.times.tokens_max = prepared.requests[i].tokens_max;
       if (offer_.active()) choice.tools.emplace(offer_);
       if (!prepared.echoes.empty()) choice.echo = prepared.echoes[i / choices_per_prompt_];
       if (i % choices_per_prompt_ == 0)
@@ -114,6 +115,7 @@ class Generation : public std::enable_shared_from_this<Generation> {
       std::lock_guard lock(mutex_);
       ids_.push_back(*id);
     }
+    if (log_.ticket) log_.ticket->submitted();
     bool cancelled = false, post = false;
     {
       std::lock_guard lock(mutex_);
@@ -322,6 +324,7 @@ class Generation : public std::enable_shared_from_this<Generation> {
 
   void refuse(const ApiError& error) {
     responder_.answer(refusal(log_.route, error));
+    core_->metrics.count_refusal(error.code);
     log_.write(&core_->metrics, error.status, error.code, nullptr);
   }
 

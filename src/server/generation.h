@@ -3,8 +3,10 @@
 
 #include <atomic>
 #include <memory>
+#include <utility>
 
 #include "net/http_server.h"
+#include "server/admission.h"
 #include "server/completion_request.h"
 #include "server/metrics.h"
 #include "server/request_log.h"
@@ -15,10 +17,16 @@ namespace hussar {
 // What all requests share. Kept alive by each of them, since the engine may end one after the server has
 // gone.
 struct ServerCore {
-  ServerCore(const ServerOptions& o, const ServerContext& c)
-      : options(o), context(c), metrics(c.engine, c.grammars, c.model_name, c.version) {}
+  ServerCore(const ServerOptions& o, const ServerContext& c, std::shared_ptr<ApiKeys> k)
+      : options(o),
+        context(c),
+        keys(std::move(k)),
+        admission(std::make_shared<Admission>(options, c.engine, keys)),
+        metrics(c.engine, c.grammars, c.model_name, c.version) {}
   const ServerOptions options;
   const ServerContext context;
+  const std::shared_ptr<ApiKeys> keys;
+  const std::shared_ptr<Admission> admission;
   Metrics metrics;
   std::atomic<bool> stopping{false};
 };

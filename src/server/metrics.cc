@@ -6,6 +6,8 @@
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
+#include <iterator>
+#include <limits>
 #include <vector>
 
 namespace hussar {
@@ -51,8 +53,18 @@ struct Metrics::Impl {
     prompt_tokens = &histogram("vllm:request_prompt_tokens", "Tokens of a request's prompt", tokens_bounds);
     generation_tokens =
         &histogram("vllm:request_generation_tokens", "Tokens of a request's answer", tokens_bounds);
+    token_mean = &histogram("vllm:request_time_per_output_token_seconds",
+                            "Mean gap between tokens of one answer", seconds_bounds);
+    tokens_limit = &histogram("vllm:request_params_max_tokens", "Token limit of a request", tokens_bounds);
+    tokens_limit_old =
+        &histogram("vllm:request_max_num_generation_tokens", "The same under its older name", tokens_bounds);
+    refusals = &prometheus::BuildCounter()
+                    .Name("hussar_refused_total")
+                    .Help("Requests that were refused, by the error's code")
+                    .Labels(labels)
+                    .Register(registry);
     responses = &prometheus::BuildCounter()
-                     .Name("hussar:http_responses_total")
+                     .Name("hussar_http_responses_total")
                      .Help("Answers by path and status")
                      .Labels(labels)
                      .Register(registry);
@@ -93,6 +105,7 @@ struct Metrics::Impl {
     out->push_back(std::move(family));
   }
   void add_engine(std::vector<MetricFamily>* out) const;
+  prometheus::ClientMetric step_rows(const EngineCounters& now) const;
 
   void add_grammars(std::vector<MetricFamily>* out) const;
 
@@ -102,9 +115,26 @@ struct Metrics::Impl {
   prometheus::Labels info_labels;
   prometheus::Registry registry;
   Histogram *first_token, *token_gap, *token_gap_old, *e2e, *queue, *inference, *prefill, *decode;
-  Histogram *prompt_tokens, *generation_tokens;
+  Histogram *prompt_tokens, *generation_tokens, *token_mean, *tokens_limit, *tokens_limit_old;
+  prometheus::Family<prometheus::Counter>* refusals;
   prometheus::Family<prometheus::Counter>* responses;
 };
+
+// Of steps by their rows, which the engine counts in powers of two.
+prometheus::ClientMetric Metrics::Impl::step_rows(const EngineCounters& now) const {
+  prometheus::ClientMetric out = metric(labels, MetricType::Gauge, 0);
+  out.gauge = {};
+  uint64_t steps = 0;
+  double rows = 1;
+  for (size_t i = 0; i + 1 < std::size(now.steps_by_rows); ++i, rows *= 2) {
+    steps += static_cast<uint64_t>(now.steps_by_rows[i]);
+    out.histogram.bucket.push_back({steps, rows});
+  }
+  out.histogram.bucket.push_back({static_cast<uint64_t>(now.steps), std::numeric_limits<double>::infinity()});
+  out.histogram.sample_count = static_cast<uint64_t>(now.steps);
+  out.histogram.sample_sum = static_cast<double>(now.rows);
+  return out;
+}
 
 void Metrics::Impl::add_engine(std::vector<MetricFamily>* out) const {
   constexpr MetricType kGauge = MetricType::Gauge, kCounter = MetricType::Counter;
@@ -128,6 +158,10 @@ void Metrics::Impl::add_engine(std::vector<MetricFamily>* out) const {
   for (const char* name : {"vllm:prefix_cache_hits_total", "vllm:gpu_prefix_cache_hits_total"}) {
     add(out, kCounter, name, "Prompt tokens taken from the prefix cache", total(now.prefix_hit_tokens));
   }
+  out->push_back({"vllm:iteration_tokens_total",
+                  "Tokens of one forward pass, of prompts and of answers",
+                  MetricType::Histogram,
+                  {step_rows(now)}});
   add(out, kCounter, "vllm:num_preemptions_total", "Always 0: an admitted request keeps its blocks", 0);
   add(out, kCounter, "vllm:request_success_total", "Ended requests by reason", "finished_reason",
       {{"stop", finished(FinishReason::kStop)},
@@ -136,16 +170,28 @@ void Metrics::Impl::add_engine(std::vector<MetricFamily>* out) const {
        {"deadline", finished(FinishReason::kDeadline)},
        {"error", finished(FinishReason::kError)}});
 
-  add(out, kGauge, "hussar:kv_blocks", "KV blocks by state", "state",
+  add(out, kGauge, "hussar_kv_blocks", "KV blocks by state", "state",
       {{"free", now.blocks_free}, {"cached", now.blocks_cached}, {"used", now.blocks_used}});
-  add(out, kCounter, "hussar:requests_accepted_total", "Requests that the engine took",
+  add(out, kCounter, "hussar_requests_accepted_total", "Requests that the engine took",
       total(now.requests_accepted));
-  add(out, kCounter, "hussar:requests_refused_total", "Requests that it refused, a full queue included",
+  add(out, kCounter, "hussar_requests_refused_total", "Requests that it refused, a full queue included",
       total(now.requests_refused));
-  add(out, kCounter, "hussar:surplus_tokens_total", "Tokens computed for answers that had ended meanwhile",
+  add(out, kCounter, "hussar_deadline_refused_total", "Requests whose deadline could not be met",
+      total(now.deadline_refused));
+  const LoadEstimate load = engine.load(0, 1);
+  add(out, kGauge, "hussar_queue_wait_seconds", "How long a request that comes now would wait",
+      load.wait_seconds);
+  add(out, kGauge, "hussar_feasible_requests_per_second",
+      "Requests as they were lately that the device can answer a second",
+      load.request_seconds > 0 ? 1 / load.request_seconds : 0);
+  add(out, kGauge, "hussar_feasible_tokens_per_second", "Tokens that it can work through a second", "kind",
+      {{"prompt", load.prompt_tokens_per_second}, {"generated", load.generated_tokens_per_second}});
+  add(out, kGauge, "hussar_engine_idle_seconds", "Since the engine's last turn: readiness watches it",
+      seconds_between(now.last_step, Clock::now()));
+  add(out, kCounter, "hussar_surplus_tokens_total", "Tokens computed for answers that had ended meanwhile",
       total(now.surplus_tokens));
-  add(out, kCounter, "hussar:steps_total", "Forward passes", total(now.steps));
-  add(out, kCounter, "hussar:masks_late_total", "Steps that an answer sat out because its grammar took long",
+  add(out, kCounter, "hussar_steps_total", "Forward passes", total(now.steps));
+  add(out, kCounter, "hussar_masks_late_total", "Steps that an answer sat out because its grammar took long",
       total(now.masks_late));
 }
 
@@ -154,11 +200,11 @@ void Metrics::Impl::add_grammars(std::vector<MetricFamily>* out) const {
   const auto add_counter = [&](const char* name, const char* help, int64_t count) {
     add(out, MetricType::Counter, name, help, static_cast<double>(count));
   };
-  add_counter("hussar:schema_compiled_total", "Schemas, expressions and grammars compiled", now.compiled);
-  add_counter("hussar:schema_refused_total", "Those refused as malformed, unsupported or too costly",
+  add_counter("hussar_schema_compiled_total", "Schemas, expressions and grammars compiled", now.compiled);
+  add_counter("hussar_schema_refused_total", "Those refused as malformed, unsupported or too costly",
               now.refused);
-  add_counter("hussar:schema_cache_hits_total", "Those that were known already", now.cache_hits);
-  add(out, MetricType::Gauge, "hussar:schema_cache_bytes", "What is kept of them",
+  add_counter("hussar_schema_cache_hits_total", "Those that were known already", now.cache_hits);
+  add(out, MetricType::Gauge, "hussar_schema_cache_bytes", "What is kept of them",
       static_cast<double>(now.cache_bytes));
 }
 
@@ -179,7 +225,15 @@ void Metrics::observe_request(const RequestTimes& times) {
   impl_->prompt_tokens->Observe(times.prompt_tokens);
   impl_->generation_tokens->Observe(times.generated_tokens);
   if (times.admitted != kNever) impl_->queue->Observe(seconds_between(times.received, times.admitted));
+  if (times.tokens_max > 0) {
+    impl_->tokens_limit->Observe(times.tokens_max);
+    impl_->tokens_limit_old->Observe(times.tokens_max);
+  }
   if (times.first_token == kNever) return;
+  if (times.generated_tokens > 1) {
+    impl_->token_mean->Observe(seconds_between(times.first_token, times.last_token) /
+                               (times.generated_tokens - 1));
+  }
   impl_->e2e->Observe(seconds_between(times.received, times.last_token));
   impl_->decode->Observe(seconds_between(times.first_token, times.last_token));
   if (times.admitted == kNever) return;
@@ -191,13 +245,26 @@ void Metrics::count_response(std::string_view route, int status) {
   impl_->responses->Add({{"path", std::string(route)}, {"status", std::to_string(status)}}).Increment();
 }
 
+void Metrics::count_refusal(std::string_view code) {
+  impl_->refusals->Add({{"code", std::string(code)}}).Increment();
+}
+
 std::string Metrics::text(size_t connections) const {
   std::vector<MetricFamily> families = impl_->registry.Collect();
   impl_->add_engine(&families);
   if (impl_->grammars != nullptr) impl_->add_grammars(&families);
-  impl_->add(&families, MetricType::Gauge, "hussar:http_connections", "Open connections",
+  impl_->add(&families, MetricType::Gauge, "hussar_http_connections", "Open connections",
              static_cast<double>(connections));
-  families.push_back({"hussar:info",
+  const EngineOptions& options = impl_->engine.options();
+  prometheus::Labels cache = impl_->labels;
+  cache["block_size"] = std::to_string(impl_->engine.device().kv_block_tokens);
+  cache["num_gpu_blocks"] = std::to_string(options.kv_blocks);
+  cache["enable_prefix_caching"] = options.prefix_cache ? "True" : "False";
+  families.push_back({"vllm:cache_config_info",
+                      "The KV pool: its blocks are the device's, whatever that is",
+                      MetricType::Gauge,
+                      {Impl::metric(cache, MetricType::Gauge, 1)}});
+  families.push_back({"hussar_info",
                       "What is served, and by what",
                       MetricType::Gauge,
                       {Impl::metric(impl_->info_labels, MetricType::Gauge, 1)}});

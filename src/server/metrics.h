@@ -15,6 +15,7 @@ namespace hussar {
 struct RequestTimes {
   TimePoint received, admitted, first_token, last_token;
   int32_t prompt_tokens = 0, generated_tokens = 0;
+  int32_t tokens_max = 0;
 };
 
 // Thread-safe.
@@ -29,6 +30,7 @@ class Metrics {
   void observe_token_gap(double seconds);
   void observe_request(const RequestTimes& times);
   void count_response(std::string_view route, int status);
+  void count_refusal(std::string_view code);  // as in the error object
 
   // Prometheus's text format; the engine's counters as they are now.
   std::string text(size_t connections) const;

@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "base/log.h"
+#include "server/admission.h"
 
 namespace hussar {
 
@@ -20,6 +21,8 @@ std::string milliseconds(TimePoint from, TimePoint to) {
 void RequestLog::write(Metrics* metrics, int status, std::string_view finish,
                        const RequestTimes* times) const {
   metrics->count_response(route, status);
+  if (ticket && times != nullptr)
+    ticket->charge_tokens(int64_t{times->prompt_tokens} + times->generated_tokens);
   // Probes and scrapes come every few seconds and say nothing when all is well.
   const bool routine =
       status == 200 && !route.starts_with("/v1/c") && route != "/tokenize" && route != "/detokenize";
@@ -31,6 +34,8 @@ void RequestLog::write(Metrics* metrics, int status, std::string_view finish,
               {"route", std::string(route)},
               {"status", std::to_string(status)},
               {"peer", peer},
+              {"tenant", ticket ? ticket->tenant_name() : ""},
+              {"trace_id", trace_id},
               {"total_ms", total_ms}});
     return;
   }
@@ -39,6 +44,8 @@ void RequestLog::write(Metrics* metrics, int status, std::string_view finish,
             {"route", std::string(route)},
             {"status", std::to_string(status)},
             {"peer", peer},
+            {"tenant", ticket ? ticket->tenant_name() : ""},
+            {"trace_id", trace_id},
             {"finish", std::string(finish)},
             {"prompt_tokens", std::to_string(times->prompt_tokens)},
             {"generated_tokens", std::to_string(times->generated_tokens)},

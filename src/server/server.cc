@@ -1,13 +1,19 @@
 #include "server/server.h"
 
 #include <algorithm>
+#include <atomic>
 #include <mutex>
 #include <optional>
+#include <thread>
+#include <utility>
 
 #include "base/log.h"
 #include "server/admission.h"
 #include "server/api_error.h"
+#include "server/gate.h"
 #include "server/generation.h"
+#include "server/keeper.h"
+#include "server/load_api.h"
 #include "server/tokenize_api.h"
 #include "server/web_files.h"
 #include "server/worker_pool.h"
@@ -24,6 +30,8 @@ const std::vector<HttpHeader>& page_headers() {
       {"Cache-Control", "no-cache"}};
   return headers;
 }
+
+constexpr std::chrono::milliseconds kKeepPeriod{1000};
 
 // "application/json", with or without charset=utf-8. A body without a type is taken for what it must be
 // anyhow.
@@ -44,8 +52,9 @@ bool is_json_type(const std::string* content_type) {
 
 class ServerImpl : public Server {
  public:
-  ServerImpl(const ServerOptions& options, const ServerContext& context)
-      : core_(std::make_shared<ServerCore>(options, context)),
+  ServerImpl(const ServerOptions& options, const ServerContext& context, std::shared_ptr<ApiKeys> keys)
+      : core_(std::make_shared<ServerCore>(options, context, std::move(keys))),
+        gate_(core_->options, *core_->keys),
         workers_(options.workers, options.worker_queue_max),
         grammar_worker_(1, options.grammar_queue_max) {}
   ~ServerImpl() override { stop(); }
@@ -62,10 +71,26 @@ class ServerImpl : public Server {
   void stop() override {
     std::lock_guard lock(stop_mutex_);
     core_->stopping = true;
-    if (http_) http_->stop(core_->options.drain_timeout_ms);
+    keeper_.reset();
+    // What was drained has only its last bytes to send.
+    constexpr int64_t kLastBytesMs = 1000;
+    if (http_) http_->stop(drained_ ? kLastBytesMs : core_->options.drain_timeout_ms);
     workers_.stop();
     if (core_->context.grammars != nullptr) core_->context.grammars->stop();
     grammar_worker_.stop();
+  }
+
+  void drain(const std::function<bool()>& hurry) override {
+    constexpr auto kLook = std::chrono::milliseconds(20);
+    core_->stopping = true;
+    const TimePoint end = Clock::now() + std::chrono::milliseconds(core_->options.drain_timeout_ms);
+    while (core_->admission->active() > 0 && Clock::now() < end && !hurry())
+      std::this_thread::sleep_for(kLook);
+    drained_ = true;
+  }
+
+  void reload_keys() override {
+    if (core_->keys->required()) log_reload(core_->keys->reload());
   }
 
  private:
@@ -78,6 +103,10 @@ class ServerImpl : public Server {
   static const std::vector<Route>& routes();
 
   void handle(HttpRequest request, Responder responder);
+  void route(RequestLog log, HttpRequest&& request, Responder&& responder);
+  void log_reload(const Result<void>& done) const;
+  bool engine_stalled() const;
+  void keep();
   void reply(const RequestLog& log, Responder& responder, HttpResponse response) {
     const int status = response.status;
     response.headers.push_back({"X-Request-Id", std::to_string(log.id)});
@@ -85,6 +114,7 @@ class ServerImpl : public Server {
     log.write(&core_->metrics, status, "", nullptr);
   }
   void reply_error(const RequestLog& log, Responder& responder, const ApiError& error) {
+    core_->metrics.count_refusal(error.code);
     reply(log, responder, refusal(log.route, error));
   }
   void reply_json(const RequestLog& log, Responder& responder, int status, const Json& value) {
@@ -95,6 +125,7 @@ class ServerImpl : public Server {
   void get_model(const RequestLog& log, HttpRequest&& request, Responder&& responder);
   void get_health(const RequestLog& log, HttpRequest&& request, Responder&& responder);
   void get_ready(const RequestLog& log, HttpRequest&& request, Responder&& responder);
+  void get_load(const RequestLog& log, HttpRequest&& request, Responder&& responder);
   void get_metrics(const RequestLog& log, HttpRequest&& request, Responder&& responder);
   void get_web_file(const RequestLog& log, HttpRequest&& request, Responder&& responder);
   void post_completions(const RequestLog& log, HttpRequest&& request, Responder&& responder);
@@ -117,10 +148,14 @@ class ServerImpl : public Server {
   Json model_json() const;
 
   const std::shared_ptr<ServerCore> core_;
+  const Gate gate_;
   WorkerPool workers_;
   // Compiles one grammar after the other, so that requests without one never wait behind them.
   WorkerPool grammar_worker_;
   std::unique_ptr<HttpServer> http_;
+  std::unique_ptr<Keeper> keeper_;
+  std::atomic<bool> drained_{false};
+  bool stalled_ = false;  // the keeper's
   std::mutex stop_mutex_;
 };
 
@@ -135,6 +170,7 @@ const std::vector<ServerImpl::Route>& ServerImpl::routes() {
         {"GET", "/health", &ServerImpl::get_health},
         {"GET", "/ready", &ServerImpl::get_ready},
         {"GET", "/metrics", &ServerImpl::get_metrics},
+        {"GET", "/v1/load", &ServerImpl::get_load},
     };
     for (const WebFile& file : web_files()) list.push_back({"GET", file.path, &ServerImpl::get_web_file});
     return list;
@@ -173,11 +209,50 @@ Result<void> ServerImpl::listen() {
                                 return error_response(http_refusal(status, detail));
                               }));
   http_->start();
+  keeper_ = std::make_unique<Keeper>(kKeepPeriod, [this] { keep(); });
   return {};
 }
 
+void ServerImpl::log_reload(const Result<void>& done) const {
+  if (done.ok()) {
+    log_line(LogLevel::kInfo, "API keys read", {{"keys", std::to_string(core_->keys->count())}});
+  } else {
+    log_line(LogLevel::kWarning, "the API keys stay as they were", {{"why", done.error().message}});
+  }
+}
+
+bool ServerImpl::engine_stalled() const {
+  const auto still = Clock::now() - core_->context.engine.counters().last_step;
+  return still >= std::chrono::milliseconds(core_->options.ready_stall_ms);
+}
+
+// Once a second.
+void ServerImpl::keep() {
+  if (core_->keys->required()) {
+    const Result<bool> changed = core_->keys->reload_if_changed();
+    if (!changed.ok()) log_reload(changed.error());
+    if (changed.ok() && *changed) log_reload({});
+  }
+  const bool stalled = engine_stalled();
+  if (stalled != std::exchange(stalled_, stalled)) {
+    log_line(stalled ? LogLevel::kError : LogLevel::kInfo,
+             stalled ? "the engine makes no progress: not ready" : "the engine goes on");
+  }
+}
+
 void ServerImpl::handle(HttpRequest request, Responder responder) {
-  RequestLog log{request.id, "other", request.peer, request.received, std::nullopt};
+  RequestLog log;
+  log.id = request.id;
+  log.route = "other";
+  log.peer = request.peer;
+  log.received = request.received;
+  responder.add_headers(gate_.open(request, &log));
+  if (auto answer = gate_.preflight(request)) return reply(log, responder, std::move(*answer));
+  if (const auto error = gate_.check(request, &log.tenant)) return reply_error(log, responder, *error);
+  route(std::move(log), std::move(request), std::move(responder));
+}
+
+void ServerImpl::route(RequestLog log, HttpRequest&& request, Responder&& responder) {
   const std::string_view method = request.method == "HEAD" ? "GET" : std::string_view(request.method);
   std::string allowed;
   for (const Route& route : routes()) {
@@ -245,11 +320,14 @@ void ServerImpl::get_health(const RequestLog& log, HttpRequest&&, Responder&& re
 }
 
 void ServerImpl::get_ready(const RequestLog& log, HttpRequest&&, Responder&& responder) {
-  const auto stalled = Clock::now() - core_->context.engine.counters().last_step;
-  const bool ready = !core_->stopping && stalled < std::chrono::milliseconds(core_->options.ready_stall_ms);
-  if (ready) return reply_json(log, responder, 200, JsonObject{{"status", "ready"}});
+  if (!core_->stopping && !engine_stalled())
+    return reply_json(log, responder, 200, JsonObject{{"status", "ready"}});
   const char* why = core_->stopping ? "the server is shutting down" : "the engine makes no progress";
   reply_error(log, responder, http_refusal(503, why));
+}
+
+void ServerImpl::get_load(const RequestLog& log, HttpRequest&&, Responder&& responder) {
+  reply_json(log, responder, 200, load_json(core_->context.engine, *core_->admission));
 }
 
 void ServerImpl::get_metrics(const RequestLog& log, HttpRequest&&, Responder&& responder) {
@@ -284,9 +362,16 @@ std::optional<ApiError> ServerImpl::check_body_headers(const HttpRequest& reques
 void ServerImpl::parse_on_worker(const RequestLog& log, HttpRequest&& request, Responder&& responder,
                                  Next next) {
   if (const auto error = check_body_headers(request)) return reply_error(log, responder, *error);
+  RequestLog admitted = log;
+  auto deadline_ms = read_deadline_header(request);
+  if (!deadline_ms.ok()) return reply_error(log, responder, to_api_error(deadline_ms.error()));
+  admitted.deadline_ms = *deadline_ms;
+  // Before anything of the body is looked at.
+  if (const auto error = core_->admission->enter(log.tenant, request.body.size(), &admitted.ticket))
+    return reply_error(log, responder, *error);
   Responder spare = responder;
-  auto task = [this, log, body = std::move(request.body), responder = std::move(responder),
-               next = std::move(next)]() mutable {
+  auto task = [this, log = std::move(admitted), body = std::move(request.body),
+               responder = std::move(responder), next = std::move(next)]() mutable {
     JsonLimits limits;
     limits.bytes_max = static_cast<size_t>(core_->options.body_bytes_max);
     limits.depth_max = static_cast<int32_t>(core_->options.json_depth_max);
@@ -304,12 +389,8 @@ void ServerImpl::parse_on_worker(const RequestLog& log, HttpRequest&& request, R
 
 void ServerImpl::post_generation(Endpoint endpoint, const RequestLog& log, HttpRequest&& request,
                                  Responder&& responder) {
-  RequestLog terms = log;
-  auto deadline_ms = read_deadline_header(request);
-  if (!deadline_ms.ok()) return reply_error(log, responder, to_api_error(deadline_ms.error()));
-  terms.deadline_ms = *deadline_ms;
   parse_on_worker(
-      terms, std::move(request), std::move(responder),
+      log, std::move(request), std::move(responder),
       [this, endpoint](const RequestLog& of, const Json& body, Responder& to) {
         const ServerContext& context = core_->context;
         const FieldContext fields{core_->options, context.model_name, context.tokenizer.vocab_size()};
@@ -386,7 +467,8 @@ void ServerImpl::post_detokenize(const RequestLog& log, HttpRequest&& request, R
 }  // namespace
 
 Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options, const ServerContext& context) {
-  auto server = std::make_unique<ServerImpl>(options, context);
+  ASSIGN_OR_RETURN(std::unique_ptr<ApiKeys> keys, ApiKeys::open(options.api_keys_file));
+  auto server = std::make_unique<ServerImpl>(options, context, std::move(keys));
   RETURN_IF_ERROR(server->listen());
   return std::unique_ptr<Server>(std::move(server));
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -50,6 +51,12 @@ struct ServerOptions {
   int64_t write_timeout_ms = 30'000;          // a reader that takes longer for what is ready is cut off
   int64_t write_backlog_bytes_max = 4 << 20;  // a reader that lets more pile up is cut off
 
+  std::string api_keys_file;               // empty: everybody is let in
+  std::vector<std::string> allowed_hosts;  // names beside localhost, where the server listens locally
+  std::vector<std::string> cors_origins;   // pages that may use the server from a browser; "*": all
+  int64_t queue_wait_ms_max = 300'000;     // a request that would wait longer is answered 429
+  int64_t queue_bytes_max = 64 << 20;      // bodies of requests that are not with the engine yet
+
   int64_t workers = 2;               // threads that parse, apply the template and tokenise
   int64_t worker_queue_max = 256;    // requests that wait for one of them; more are answered 429
   int64_t grammar_queue_max = 64;    // requests that wait for their grammar; more are answered 429
@@ -82,12 +89,18 @@ class Server {
  public:
   // Listens and answers from threads of its own when it returns. Raises the soft limit of open files to the
   // hard one. Errors: kIo (the port is in use, the address is not this machine's; says what to do), kInvalid
-  // (the address can't be read).
+  // (the address or the file of API keys can't be read).
   static Result<std::unique_ptr<Server>> start(const ServerOptions& options, const ServerContext& context);
   virtual ~Server() = default;  // stops
 
   virtual int64_t port() const = 0;
   virtual std::string url() const = 0;  // "http://127.0.0.1:8080"
+
+  // Says that it is not ready and refuses new work, but goes on with what it has: until that is done,
+  // drain_timeout_ms have passed, or `hurry`, which is asked every now and then, says so.
+  virtual void drain(const std::function<bool()>& hurry) = 0;
+  // Reads the API keys again; what is wrong with them is logged, and the old ones stay.
+  virtual void reload_keys() = 0;
 
   // Takes no new connection, lets running answers go on for drain_timeout_ms, then cancels them and closes
   // everything. Returns when all is closed; the engine runs on. Any thread, idempotent.

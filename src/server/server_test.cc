@@ -382,7 +382,7 @@ TEST_F(ServerTest, AFormatThatCanNotBeUsedIsItsSendersFault) {
     EXPECT_EQ(*answer.json.find("error")->find("param")->as_string(), "structured_outputs.regex");
     EXPECT_EQ(error_code(answer), "invalid_value");
   }
-  EXPECT_NE(get("/metrics").body.find("hussar:schema_refused_total{model_name=\"m\"} 2"), std::string::npos);
+  EXPECT_NE(get("/metrics").body.find("hussar_schema_refused_total{model_name=\"m\"} 2"), std::string::npos);
   EXPECT_FALSE(engine_.request(1));
 }
 
@@ -503,7 +503,7 @@ TEST_F(ServerTest, Metrics) {
            "vllm:inter_token_latency_seconds_count{model_name=\"m\"} 2",
            "vllm:e2e_request_latency_seconds_count{model_name=\"m\"} 1",
            "vllm:request_generation_tokens_sum{model_name=\"m\"} 3",
-           "hussar:http_responses_total{model_name=\"m\",path=\"/v1/completions\",status=\"200\"} 1",
+           "hussar_http_responses_total{model_name=\"m\",path=\"/v1/completions\",status=\"200\"} 1",
            "# TYPE vllm:prompt_tokens_total counter",
        }) {
     EXPECT_NE(text.find(line), std::string::npos) << line << "\n" << text;

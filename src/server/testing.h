@@ -73,6 +73,10 @@ class FakeEngine : public Engine {
     std::lock_guard lock(mutex_);
     return counters_;
   }
+  LoadEstimate load(TenantId, double) const override {
+    std::lock_guard lock(mutex_);
+    return load_;
+  }
   const EngineOptions& options() const override { return options_; }
   const DeviceInfo& device() const override { return device_; }
   void shutdown() override {
@@ -126,6 +130,11 @@ class FakeEngine : public Engine {
     counters_ = counters;
   }
 
+  void set_load(const LoadEstimate& load) {
+    std::lock_guard lock(mutex_);
+    load_ = load;
+  }
+
   void set_context_max(int32_t tokens) { options_.context_max = tokens; }  // before requests come
 
   std::optional<Error> refusal;            // of every submit; set before requests come
@@ -136,6 +145,7 @@ class FakeEngine : public Engine {
   DeviceInfo device_;
   mutable std::mutex mutex_;
   EngineCounters counters_;
+  LoadEstimate load_;
   RequestId last_id_ = 0;
   int cancels_ = 0;
   std::map<RequestId, Request> requests_;

@@ -76,7 +76,7 @@ def test_sixteen_long_streams(server):
     assert delta("vllm:generation_tokens_total") == 16 * 24
     assert delta("vllm:prompt_tokens_total") == 16 * 1024
     assert delta('vllm:request_success_total{finished_reason="length"}') == 16
-    assert after['hussar:kv_blocks{state="used"}'] == 0 and after["vllm:kv_cache_usage_perc"] == 0
+    assert after['hussar_kv_blocks{state="used"}'] == 0 and after["vllm:kv_cache_usage_perc"] == 0
     assert most_running[0] >= 8, "they did not run side by side"
 
 
@@ -84,7 +84,7 @@ def open_request(server, body):
     """Sends a request and returns its connection without reading the answer."""
     connection = socket.create_connection(("127.0.0.1", server.port))
     data = json.dumps(body).encode()
-    connection.sendall(b"POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    connection.sendall(b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
                        + f"Content-Length: {len(data)}\r\n\r\n".encode() + data)
     return connection
 
@@ -104,10 +104,10 @@ def test_a_disconnect_frees_the_blocks(server):
         if stream:
             connection.recv(200)
         wait_for(server, "vllm:num_requests_running", 1)
-        assert server.metrics()['hussar:kv_blocks{state="used"}'] > 0
+        assert server.metrics()['hussar_kv_blocks{state="used"}'] > 0
         connection.close()
         after = server.wait_until_idle(seconds=5)
-        assert after['hussar:kv_blocks{state="used"}'] == 0
+        assert after['hussar_kv_blocks{state="used"}'] == 0
         assert after[aborted] - before[aborted] == 1
 
 

@@ -10,7 +10,7 @@ from wire import post
 
 
 def test_ctrl_c_ends_cleanly_while_requests_run(start_server):
-    server = start_server("--drain-ms", "200")
+    server = start_server("--drain-timeout", "0.2")
     results = []
 
     def ask():
