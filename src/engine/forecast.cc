@@ -60,19 +60,25 @@ void Forecast::run(const ForecastLimits& limits, const StepCost& cost, std::span
     const auto decodes = [](const Active& a) { return a.job.prompt_left == 0; };
     const auto decoding = static_cast<int32_t>(std::ranges::count_if(active_, decodes));
     const int32_t rows = split_prompts(std::max(0, limits.step_tokens_max - decoding));
-    int32_t steps = 1;
-    if (rows == 0) {
-      // Nothing changes until the first one ends: as many steps at once.
-      steps =
-          std::ranges::min(active_, {}, [](const Active& a) { return a.job.tokens_left; }).job.tokens_left;
-      steps = std::max(1, steps);
+    // Until a prompt or an answer ends, all steps are alike: the shortest prompts stay the shortest.
+    int32_t steps = std::numeric_limits<int32_t>::max();
+    for (const Active& active : active_) {
+      if (decodes(active)) {
+        steps = std::min(steps, active.job.tokens_left);
+      } else if (active.rows > 0) {
+        steps = std::min(steps, active.job.prompt_left / active.rows);
+      }
     }
     now += steps * cost.seconds(rows, decoding);
     for (Active& active : active_) {
-      const bool generates = active.job.prompt_left == active.rows;
-      active.job.prompt_left -= active.rows;
+      if (decodes(active)) {
+        active.job.tokens_left -= steps;
+        continue;
+      }
+      active.job.prompt_left -= active.rows * steps;
       active.rows = 0;
-      if (generates) active.job.tokens_left -= steps;
+      // The last row of a prompt gives the first token.
+      if (active.job.prompt_left == 0) --active.job.tokens_left;
     }
     take_out_ended();
   }
