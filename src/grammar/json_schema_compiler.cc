@@ -138,7 +138,7 @@ Result<void> Compiler::read_references(const KeywordReader& reader, SchemaNode* 
     RETURN_IF_ERROR(add(*place, dynamic ? &rules.dynamic_ref : &rules.ref));
     // A pointer, or a name that is no dynamic anchor where it leads, makes it an ordinary reference.
     if (dynamic && place->by_dynamic_anchor)
-      rules.dynamic_name = dynamic_name(percent_decode(uri_fragment(*reference)));
+      rules.dynamic_name = dynamic_name(decode_percent_escapes(uri_fragment(*reference)));
   }
   return {};
 }

@@ -234,7 +234,7 @@ Result<SchemaDocuments::Place> SchemaDocuments::resolve(std::string_view referen
   if (reference.size() + resources_[resource].uri.size() > kUriBytesMax)
     return Error{ErrorCode::kTooLarge, "the URI is too long", ""};
   ASSIGN_OR_RETURN(const uint32_t target, find_or_add(resolve_uri(resources_[resource].uri, reference)));
-  const std::string fragment = percent_decode(uri_fragment(reference));
+  const std::string fragment = decode_percent_escapes(uri_fragment(reference));
   const Resource& found = resources_[target];
   if (fragment.empty()) return Place{found.root, found.document, target};
   if (fragment[0] == '/') return follow_pointer(fragment, target);

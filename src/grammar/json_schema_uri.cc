@@ -103,7 +103,7 @@ std::string resolve_uri(std::string_view base_uri, std::string_view reference_ur
          std::string(reference.query);
 }
 
-std::string percent_decode(std::string_view text) {
+std::string decode_percent_escapes(std::string_view text) {
   std::string decoded;
   for (size_t i = 0; i < text.size(); ++i) {
     const bool triplet =

@@ -15,6 +15,6 @@ std::string_view uri_fragment(std::string_view uri);
 std::string_view without_fragment(std::string_view uri);
 
 // %41 to A. Bytes that are no such triplet stay as they are.
-std::string percent_decode(std::string_view text);
+std::string decode_percent_escapes(std::string_view text);
 
 }  // namespace hussar

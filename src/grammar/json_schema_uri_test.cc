@@ -60,7 +60,7 @@ TEST(SchemaUri, CutsAndDecodesFragments) {
   EXPECT_EQ(uri_fragment("a#/b#c"), "/b#c");
   EXPECT_EQ(uri_fragment("a"), "");
   EXPECT_EQ(without_fragment("a#b"), "a");
-  EXPECT_EQ(percent_decode("%25a%2Fb%zz%4"), "%a/b%zz%4");
+  EXPECT_EQ(decode_percent_escapes("%25a%2Fb%zz%4"), "%a/b%zz%4");
 }
 
 }  // namespace
