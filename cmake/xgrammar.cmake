@@ -11,5 +11,6 @@ add_library(xgrammar STATIC ${xgrammar_sources})
 set_target_properties(xgrammar PROPERTIES CXX_STANDARD 17)
 target_compile_options(xgrammar PRIVATE -w)
 target_compile_definitions(xgrammar PUBLIC XGRAMMAR_ENABLE_CPPTRACE=0 XGRAMMAR_ENABLE_INTERNAL_CHECK=0)
-target_include_directories(xgrammar SYSTEM PUBLIC ${HUSSAR_XGRAMMAR_DIR}/include
+# cpp/earley_parser.h is the parser's own header, which is no part of the public ones: the version is pinned.
+target_include_directories(xgrammar SYSTEM PUBLIC ${HUSSAR_XGRAMMAR_DIR} ${HUSSAR_XGRAMMAR_DIR}/include
   ${HUSSAR_XGRAMMAR_DIR}/3rdparty/picojson ${HUSSAR_XGRAMMAR_DIR}/3rdparty/dlpack/include)

@@ -63,6 +63,7 @@ class EngineLoop final : public Engine {
   void cancel_queued(TimePoint now);
   void release_and_start_slots();
   Result<void> run_step();
+  Result<StepOutput> sample();
   void rest();
   void end(FinishReason reason, const std::string& error);
   void publish();
@@ -111,6 +112,7 @@ class EngineLoop final : public Engine {
   std::vector<TokenId> tokens_;
   std::vector<BatchPart> parts_;
   std::vector<SampleRow> rows_;
+  std::vector<size_t> constrained_;  // of rows_, those whose token a grammar has yet to take
 
   std::thread thread_;
 };
@@ -289,11 +291,12 @@ Result<void> EngineLoop::run_step() {
         {part.slot, part.first_position, part.rows, part.logit_rows, part.role, sequence.blocks});
     if (part.logit_rows == 0) continue;
     rows_.push_back(sampler_.row(part.slot, sequence, static_cast<int32_t>(rows_.size())));
-    if (masks_.has_grammar(part.slot)) rows_.back().allow_mask = masks_.mask(part.slot);
+    if (!masks_.has_grammar(part.slot)) continue;
+    masks_.press(part.slot, sequence.request.tokens_max - sequence.generated_tokens);
+    rows_.back().allow_mask = masks_.mask(part.slot);
   }
   backend_->forward({tokens_, parts_}, forward_);
-  backend_->sample(rows_);
-  ASSIGN_OR_RETURN(const StepOutput output, backend_->finish_step());
+  ASSIGN_OR_RETURN(const StepOutput output, sample());
   {
     std::lock_guard lock(mutex_);
     scheduler_.commit(plan_, output.rows, Clock::now(), &events_);
@@ -304,6 +307,29 @@ Result<void> EngineLoop::run_step() {
     if (masks_.has_grammar(slot) && scheduler_.is_running(slot)) masks_.advance(slot, output.rows[i].token);
   }
   return {};
+}
+
+// A token after which an answer's grammar could not come to its end in time is sampled anew without it. That
+// depends on the answer alone, as sampling does.
+Result<StepOutput> EngineLoop::sample() {
+  constexpr int kTries = 4;
+  constrained_.clear();
+  for (size_t i = 0; i < rows_.size(); ++i) {
+    if (masks_.has_grammar(rows_[i].slot)) constrained_.push_back(i);
+  }
+  for (int tries = 1;; ++tries) {
+    backend_->sample(rows_);
+    ASSIGN_OR_RETURN(const StepOutput output, backend_->finish_step());
+    std::erase_if(constrained_, [&](size_t i) {
+      const Scheduler::SequenceView sequence = scheduler_.sequence(rows_[i].slot);
+      const int32_t left = sequence.request.tokens_max - sequence.generated_tokens - 1;
+      return masks_.take(rows_[i].slot, output.rows[i].token, left);
+    });
+    if (constrained_.empty()) return output;
+    CHECK(tries <= kTries);  // the shortest way always fits
+    if (tries < kTries) continue;
+    for (const size_t i : constrained_) masks_.force(rows_[i].slot);
+  }
 }
 
 // Nothing can run: waits for a request.

@@ -14,7 +14,6 @@
 #include "base/check.h"
 #include "engine/fake_kv.h"
 #include "engine/request.h"
-#include "grammar/matcher.h"
 #include "kernels/backend.h"
 
 namespace hussar {
@@ -168,7 +167,8 @@ struct FakeAnswer {
   FinishReason finish = FinishReason::kLength;
 };
 
-// What FakeBackend must answer to the request, from the request alone (stop strings are left out).
+// What FakeBackend must answer to the request, from the request alone (stop strings and grammars are left
+// out).
 inline FakeAnswer fake_answer(const Request& request, const FakeBackend::Options& options) {
   FakeAnswer answer;
   uint64_t entry = 0, attended = 0;
@@ -178,18 +178,12 @@ inline FakeAnswer fake_answer(const Request& request, const FakeBackend::Options
   };
   for (TokenId token : request.prompt) read(token, RowRole::kPrompt);
   int32_t position = static_cast<int32_t>(request.prompt.size());
-  std::optional<Matcher> matcher;
-  if (request.grammar) matcher.emplace(Matcher::create(request.grammar).value());
-  std::vector<uint32_t> mask(Matcher::mask_words(options.vocab_size));
   while (static_cast<int32_t>(answer.tokens.size()) < request.tokens_max) {
     std::vector<TokenBias> bias = request.bias;
     if (static_cast<int32_t>(answer.tokens.size()) < request.tokens_min) {
       for (TokenId id : request.stop_ids) bias.push_back({id, -INFINITY});
     }
-    if (matcher) CHECK(matcher->fill_mask(mask).ok());
-    const TokenId token = fake_pick(attended, request.seed, position++, bias, matcher ? mask.data() : nullptr,
-                                    options.vocab_size);
-    if (matcher) CHECK(matcher->accept(token).ok());
+    const TokenId token = fake_pick(attended, request.seed, position++, bias, nullptr, options.vocab_size);
     answer.tokens.push_back(token);
     answer.logprobs.push_back(fake_logprob(attended));
     if (std::ranges::find(request.stop_ids, token) != request.stop_ids.end()) {

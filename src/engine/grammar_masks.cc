@@ -28,6 +28,7 @@ void GrammarMasks::begin(int32_t slot, std::shared_ptr<const CompiledGrammar> gr
   cell->mask.reserve(mask_words_);
   cell->mask.assign(first.begin(), first.end());
   cell->mask.resize(mask_words_, 0);
+  cell->ending.emplace(grammar);
   cell->grammar = std::move(grammar);
   cells_[static_cast<size_t>(slot)] = std::move(cell);
   used_.push_back(slot);
@@ -45,11 +46,41 @@ void GrammarMasks::end(int32_t slot) {
   used_.erase(std::ranges::find(used_, slot));
 }
 
+void GrammarMasks::press(int32_t slot, int64_t tokens_left) {
+  if (at(slot)->ending->is_pressed(tokens_left)) force(slot);
+}
+
+bool GrammarMasks::take(int32_t slot, TokenId token, int64_t tokens_left) {
+  Cell& cell = *at(slot);
+  const std::vector<TokenId>& stop_ids = cell.grammar->stop_ids();
+  // What can't be sampled or isn't allowed ends the answer elsewhere.
+  if (token < 0 || std::ranges::find(stop_ids, token) != stop_ids.end()) return true;
+  if (const auto accepted = cell.ending->accept(token); !accepted.ok()) {
+    cell.error = accepted.error().message;
+    return true;
+  }
+  if (cell.ending->fits(tokens_left)) return true;
+  cell.ending->take_back();
+  cell.mask[static_cast<size_t>(token) / 32] &= ~(1u << (token % 32));
+  return false;
+}
+
+void GrammarMasks::force(int32_t slot) {
+  Cell& cell = *at(slot);
+  const TokenId token = cell.ending->next();
+  std::ranges::fill(cell.mask, 0u);
+  cell.mask[static_cast<size_t>(token) / 32] |= 1u << (token % 32);
+}
+
 void GrammarMasks::advance(int32_t slot, TokenId token) {
   const std::shared_ptr<Cell>& cell = at(slot);
   {
     std::lock_guard lock(mutex_);
     CHECK(cell->state == State::kReady);
+    if (!cell->error.empty()) {
+      cell->state = State::kFailed;
+      return;
+    }
     cell->token = token;
     cell->state = State::kUnderWay;
     cell->late = false;

@@ -14,6 +14,7 @@
 
 #include "base/types.h"
 #include "grammar/compiled_grammar.h"
+#include "grammar/ending.h"
 #include "grammar/matcher.h"
 
 namespace hussar {
@@ -45,6 +46,15 @@ class GrammarMasks {
   // Waits until one that is late is ready, or `deadline`.
   void wait_for_late_until(TimePoint deadline);
 
+  // Before the slot's token is sampled, as one of `tokens_left`: where only the shortest way to the end fits,
+  // the mask keeps its next token alone.
+  void press(int32_t slot, int64_t tokens_left);
+  // After it was sampled. False when the answer could not end within the `tokens_left` tokens that follow:
+  // the token is not allowed any more, and another is to be sampled.
+  bool take(int32_t slot, TokenId token, int64_t tokens_left);
+  // The next token of the shortest way to the end alone is allowed.
+  void force(int32_t slot);
+
   enum class State : uint8_t { kReady, kUnderWay, kFailed };
   State state(int32_t slot) const;
   // REQUIRES: kReady. Valid until advance() or end() of the slot.
@@ -60,6 +70,7 @@ class GrammarMasks {
     std::optional<Matcher> matcher;  // made with the first token
     std::vector<uint32_t> mask;
     TokenId token = -1;
+    std::optional<Ending> ending;  // the engine thread's own
     std::string error;
     State state = State::kReady;  // this and the next two: under mutex_
     bool late = false;

@@ -58,6 +58,11 @@ Result<void> validate_grammar(const Request& request, const RequestLimits& limit
                                   " tokens, but the model has " + std::to_string(limits.vocab_size));
   }
   if (request.tokens_min > 0) return invalid("min_tokens", "must be 0 with a grammar");
+  if (request.tokens_max < request.grammar->tokens_min()) {
+    return invalid("max_tokens", "the shortest answer that fits the grammar needs " +
+                                     std::to_string(request.grammar->tokens_min()) + " tokens, not " +
+                                     std::to_string(request.tokens_max));
+  }
   for (const TokenId token : request.grammar->stop_ids()) {
     if (std::ranges::find(request.stop_ids, token) == request.stop_ids.end()) {
       return invalid("stop_token_ids", "must hold the end tokens of the grammar");

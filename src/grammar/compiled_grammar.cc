@@ -4,6 +4,8 @@
 #include <utility>
 #include <variant>
 
+#include "base/check.h"
+#include "grammar/ending.h"
 #include "grammar/internal/compiled_grammar_impl.h"
 #include "grammar/matcher.h"
 
@@ -60,15 +62,30 @@ xgrammar::Grammar library_grammar(const GrammarSpec& spec) {
   return xgrammar::Grammar::FromEBNF(spec.text);
 }
 
-Result<std::shared_ptr<const CompiledGrammar>> with_first_mask(
-    std::shared_ptr<const GrammarVocabulary> vocabulary, xgrammar::CompiledGrammar grammar) {
-  auto impl = std::make_unique<CompiledGrammar::Impl>(
-      CompiledGrammar::Impl{std::move(vocabulary), std::move(grammar), {}});
-  impl->first_mask.assign(Matcher::mask_words(impl->vocabulary->vocab_size()), 0);
-  uint32_t* const mask = impl->first_mask.data();
-  auto compiled = std::make_shared<const CompiledGrammar>(std::move(impl));
+// With what is derived from the library's grammar.
+Result<std::shared_ptr<const CompiledGrammar>> complete(std::shared_ptr<const GrammarVocabulary> vocabulary,
+                                                        xgrammar::CompiledGrammar grammar) {
+  auto made = without_throwing([&] {
+    EndingTable endings(grammar.GetGrammar(), vocabulary->impl().bytes);
+    std::vector<uint32_t> mask(Matcher::mask_words(vocabulary->vocab_size()));
+    return std::make_unique<CompiledGrammar::Impl>(CompiledGrammar::Impl{
+        std::move(vocabulary), std::move(grammar), std::move(endings), std::move(mask), 0});
+  });
+  if (!made.ok()) return std::move(made).error();
+  CompiledGrammar::Impl* const impl = made->get();
+  auto compiled = std::make_shared<const CompiledGrammar>(std::move(*made));
+
+  const int64_t bytes = impl->endings.bytes_of_answer();
+  if (bytes >= EndingTable::kNever) return Error{ErrorCode::kInvalid, "no answer can ever be whole", ""};
+  if (bytes > CompiledGrammar::kShortestBytesMax) {
+    return Error{ErrorCode::kTooLarge,
+                 "its shortest answer has " + std::to_string(bytes) + " bytes, which is more than " +
+                     std::to_string(CompiledGrammar::kShortestBytesMax),
+                 ""};
+  }
   ASSIGN_OR_RETURN(Matcher matcher, Matcher::create(compiled));
-  RETURN_IF_ERROR(matcher.fill_mask({mask, compiled->first_mask().size()}));
+  RETURN_IF_ERROR(matcher.fill_mask(impl->first_mask));
+  impl->tokens_min = static_cast<int32_t>(Ending(compiled).tokens_to_end());
   return compiled;
 }
 
@@ -101,8 +118,13 @@ Result<std::shared_ptr<const GrammarVocabulary>> GrammarVocabulary::create(
     return Error{ErrorCode::kInvalid, "an end token is outside the vocabulary", ""};
   }
   return without_throwing([&] {
-    auto impl = std::make_unique<const Impl>(Impl{
-        xgrammar::TokenizerInfo(token_bytes, xgrammar::VocabType::RAW, std::nullopt, stop_ids), stop_ids});
+    auto impl = std::make_unique<Impl>(
+        Impl{xgrammar::TokenizerInfo(token_bytes, xgrammar::VocabType::RAW, std::nullopt, stop_ids),
+             stop_ids,
+             {}});
+    for (const auto& [id, bytes] : impl->info.GetSortedDecodedVocab()) {
+      if (bytes.size() == 1) impl->bytes.set(static_cast<unsigned char>(bytes[0]));
+    }
     return std::make_shared<const GrammarVocabulary>(std::move(impl));
   });
 }
@@ -112,6 +134,36 @@ GrammarVocabulary::~GrammarVocabulary() = default;
 
 int32_t GrammarVocabulary::vocab_size() const { return impl_->info.GetVocabSize(); }
 const std::vector<TokenId>& GrammarVocabulary::stop_ids() const { return impl_->stop_ids; }
+
+std::vector<TokenId> GrammarVocabulary::Impl::tokens_of(std::string_view text) const {
+  const auto& sorted = info.GetSortedDecodedVocab();
+  std::vector<TokenId> tokens;
+  while (!text.empty()) {
+    // The tokens that begin as the text does, for one byte more each time; the shortest of them comes first.
+    auto begin = sorted.begin(), end = sorted.end();
+    size_t longest = 0;
+    for (size_t size = 1; size <= text.size(); ++size) {
+      const auto before = [&](const auto& token, char byte) {
+        return token.second.size() < size ||
+               static_cast<unsigned char>(token.second[size - 1]) < static_cast<unsigned char>(byte);
+      };
+      const auto after = [&](char byte, const auto& token) {
+        return token.second.size() >= size &&
+               static_cast<unsigned char>(byte) < static_cast<unsigned char>(token.second[size - 1]);
+      };
+      begin = std::lower_bound(begin, end, text[size - 1], before);
+      end = std::upper_bound(begin, end, text[size - 1], after);
+      if (begin == end) break;
+      if (begin->second.size() > size) continue;
+      if (longest == 0) tokens.push_back(begin->first);
+      tokens.back() = begin->first;
+      longest = size;
+    }
+    CHECK_NOTE(longest > 0, "a byte without a token");
+    text.remove_prefix(longest);
+  }
+  return tokens;
+}
 
 CompiledGrammar::CompiledGrammar(std::unique_ptr<const Impl> impl) : impl_(std::move(impl)) {}
 CompiledGrammar::~CompiledGrammar() = default;
@@ -126,7 +178,7 @@ Result<std::shared_ptr<const CompiledGrammar>> CompiledGrammar::compile(
     return compiler.CompileGrammar(library_grammar(spec));
   });
   if (!grammar.ok()) return std::move(grammar).error();
-  return with_first_mask(std::move(vocabulary), std::move(*grammar));
+  return complete(std::move(vocabulary), std::move(*grammar));
 }
 
 Result<std::string> CompiledGrammar::serialise() const {
@@ -141,14 +193,16 @@ Result<std::shared_ptr<const CompiledGrammar>> CompiledGrammar::deserialise(
   auto* grammar = std::get_if<xgrammar::CompiledGrammar>(&*read);
   if (grammar == nullptr)
     return Error{ErrorCode::kInvalid, "this is no compiled grammar of the vocabulary", ""};
-  return with_first_mask(std::move(vocabulary), std::move(*grammar));
+  return complete(std::move(vocabulary), std::move(*grammar));
 }
 
 int32_t CompiledGrammar::vocab_size() const { return impl_->vocabulary->vocab_size(); }
 const std::vector<TokenId>& CompiledGrammar::stop_ids() const { return impl_->vocabulary->stop_ids(); }
+int32_t CompiledGrammar::tokens_min() const { return impl_->tokens_min; }
 std::span<const uint32_t> CompiledGrammar::first_mask() const { return impl_->first_mask; }
 size_t CompiledGrammar::memory_bytes() const {
-  return impl_->grammar.MemorySizeBytes() + impl_->first_mask.size() * sizeof(uint32_t);
+  return impl_->grammar.MemorySizeBytes() + impl_->endings.memory_bytes() +
+         impl_->first_mask.size() * sizeof(uint32_t);
 }
 
 }  // namespace hussar

@@ -39,6 +39,8 @@ class GrammarVocabulary {
 class CompiledGrammar {
  public:
   struct Impl;
+  static constexpr int64_t kShortestBytesMax = 64
+                                               << 10;  // a grammar whose shortest answer is longer is refused
 
   // Takes as long and as much memory as the grammar library likes: what comes from elsewhere goes through
   // GrammarCompiler. Errors: kInvalid (malformed, or no answer can fit it), kOutOfMemory.
@@ -55,6 +57,8 @@ class CompiledGrammar {
 
   int32_t vocab_size() const;
   const std::vector<TokenId>& stop_ids() const;
+  // Tokens that suffice for the shortest answer, the end token included.
+  int32_t tokens_min() const;
   // The tokens that an answer may begin with: [ceil(vocab_size / 32)], bit set = allowed.
   std::span<const uint32_t> first_mask() const;
   size_t memory_bytes() const;  // about

@@ -114,11 +114,21 @@ TEST(CompiledGrammar, WhatIsMalformedIsAnErrorOfOneLine) {
   }
 }
 
-TEST(CompiledGrammar, AGrammarThatAllowsNothingIsAnError) {
-  const auto grammar = compile(GrammarKind::kEbnf, "root ::= \"a\" root");
-  // It allows "a" for ever: its first token is there, its end never; what can't even begin is refused.
-  EXPECT_TRUE(grammar.ok());
+TEST(CompiledGrammar, AGrammarWithoutAWholeAnswerIsAnError) {
+  EXPECT_FALSE(compile(GrammarKind::kEbnf, "root ::= \"a\" root").ok());
+  EXPECT_FALSE(compile(GrammarKind::kEbnf, "root ::= \"a\" more\nmore ::= root | more \"b\"").ok());
   EXPECT_FALSE(compile(GrammarKind::kJsonSchema, R"({"$ref":"#"})").ok());
+  const auto longest = compile(GrammarKind::kRegex, "a{65536}");
+  ASSERT_TRUE(longest.ok()) << longest.error().message;
+  EXPECT_EQ((*longest)->tokens_min(), 65537);
+  const auto longer = compile(GrammarKind::kRegex, "a{65537}");
+  ASSERT_FALSE(longer.ok());
+  EXPECT_NE(longer.error().message.find("65537 bytes"), std::string::npos) << longer.error().message;
+  // "b" would be needed, and no token has it.
+  const auto vocabulary = GrammarVocabulary::create({"a", "c", ""}, {2});
+  ASSERT_TRUE(vocabulary.ok());
+  EXPECT_FALSE(CompiledGrammar::compile({GrammarKind::kRegex, "ab", {}}, *vocabulary).ok());
+  EXPECT_TRUE(CompiledGrammar::compile({GrammarKind::kRegex, "a[bc]", {}}, *vocabulary).ok());
 }
 
 TEST(CompiledGrammar, SerialisedItAllowsTheSame) {

@@ -79,17 +79,5 @@ TEST_F(MatcherTest, NoTokenBeyondTheVocabularyAndNoneWithoutBytes) {
   }
 }
 
-TEST_F(MatcherTest, AnswerWithoutAWayOnIsAnError) {
-  // The second rule needs a byte that no token has once the byte tokens are gone.
-  const std::vector<std::string> tokens = {"a", "c", ""};
-  const auto vocabulary = GrammarVocabulary::create(tokens, {2});
-  ASSERT_TRUE(vocabulary.ok());
-  const auto grammar = CompiledGrammar::compile({GrammarKind::kRegex, "ab", {}}, *vocabulary);
-  ASSERT_TRUE(grammar.ok());
-  Matcher matcher = std::move(*Matcher::create(*grammar));
-  ASSERT_TRUE(matcher.accept(0).ok());
-  EXPECT_FALSE(matcher.fill_mask(mask_).ok());
-}
-
 }  // namespace
 }  // namespace hussar

@@ -96,7 +96,8 @@ class Backend {
   // REQUIRES: the batch fits the reserved limits; token ids, positions and blocks are in range (CHECKed: they
   // are our own).
   virtual void forward(const Batch& batch, const Forward& forward) = 0;
-  // Samples rows of the step last given to forward().
+  // Samples rows of the step last given to forward(). Called again for the same step it does so anew: what it
+  // sampled before counts no more, and the step's output is that of the last call.
   virtual void sample(std::span<const SampleRow> rows) = 0;
   // Waits for the oldest step. Errors: kDeviceFault; the backend is then unusable.
   virtual Result<StepOutput> finish_step() = 0;

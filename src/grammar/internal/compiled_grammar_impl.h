@@ -3,6 +3,7 @@
 
 #include <xgrammar/xgrammar.h>
 
+#include <bitset>
 #include <exception>
 #include <memory>
 #include <new>
@@ -14,18 +15,25 @@
 
 #include "base/result.h"
 #include "grammar/compiled_grammar.h"
+#include "grammar/internal/ending_table.h"
 
 namespace hussar {
 
 struct GrammarVocabulary::Impl {
   xgrammar::TokenizerInfo info;
   std::vector<TokenId> stop_ids;
+  std::bitset<256> bytes;  // those that are a token by themselves
+
+  // `text` as tokens, each the longest that fits. REQUIRES: each byte of it is in `bytes`.
+  std::vector<TokenId> tokens_of(std::string_view text) const;
 };
 
 struct CompiledGrammar::Impl {
   std::shared_ptr<const GrammarVocabulary> vocabulary;
   xgrammar::CompiledGrammar grammar;
+  EndingTable endings;
   std::vector<uint32_t> first_mask;
+  int32_t tokens_min = 0;
 };
 
 // The library's message without the place in its sources, as one line of bounded length.

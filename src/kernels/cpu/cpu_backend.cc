@@ -208,6 +208,7 @@ void CpuBackend::forward(const Batch& batch, const Forward& forward) {
   rows_.clear();
   logit_rows_.clear();
   sampled_ = {};
+  sampler_->begin_step();
   for (const BatchPart& part : batch.parts) {
     for (int32_t i = 0; i < part.rows; i++) {
       const auto row = static_cast<int32_t>(rows_.size());

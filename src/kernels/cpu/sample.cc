@@ -90,6 +90,7 @@ LogitSampler::LogitSampler(const VectorOps& ops, int32_t vocab_size, const StepL
       scratch_(static_cast<size_t>(threads)),
       top_(static_cast<size_t>(limits.logit_rows_max)) {
   tokens_.reserve(static_cast<size_t>(limits.logit_rows_max));
+  counted_.reserve(static_cast<size_t>(limits.logit_rows_max));
   for (std::vector<TokenLogprob>& top : top_) top.reserve(kTopReserved);
 }
 
@@ -109,6 +110,7 @@ void LogitSampler::carve(Carver& carver) {
 
 void LogitSampler::begin_sequence(int32_t slot, std::span<const TokenId> prompt) {
   CHECK(slot >= 0 && static_cast<size_t>(slot) < counts_.size());
+  begin_step();
   TokenCounts& counts = counts_[static_cast<size_t>(slot)];
   counts.clear();
   for (const TokenId token : prompt) {
@@ -119,6 +121,7 @@ void LogitSampler::begin_sequence(int32_t slot, std::span<const TokenId> prompt)
 
 void LogitSampler::end_sequence(int32_t slot) {
   CHECK(slot >= 0 && static_cast<size_t>(slot) < counts_.size());
+  begin_step();
   counts_[static_cast<size_t>(slot)].clear();
 }
 
@@ -129,6 +132,9 @@ std::span<const SampledToken> LogitSampler::sample(ThreadTeam& team, const float
     CHECK(row.slot >= 0 && static_cast<size_t>(row.slot) < counts_.size());
     for (const TokenBias& bias : row.bias) CHECK(bias.token >= 0 && bias.token < vocab_size_);
   }
+  for (; !counted_.empty(); counted_.pop_back()) {
+    counts_[static_cast<size_t>(counted_.back().slot)].take_back_generated(counted_.back().token);
+  }
   tokens_.assign(rows.size(), SampledToken{});
   std::atomic<size_t> next{0};
   team.run([&](int32_t member) {
@@ -136,6 +142,9 @@ std::span<const SampledToken> LogitSampler::sample(ThreadTeam& team, const float
     for (size_t i = next.fetch_add(1); i < rows.size(); i = next.fetch_add(1))
       sample_slot(logits, rows, i, scratch);
   });
+  for (size_t i = 0; i < rows.size(); i++) {
+    if (tokens_[i].token >= 0) counted_.push_back({rows[i].slot, tokens_[i].token});
+  }
   return tokens_;
 }
 

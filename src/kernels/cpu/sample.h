@@ -31,7 +31,11 @@ class LogitSampler {
   void begin_sequence(int32_t slot, std::span<const TokenId> prompt);
   void end_sequence(int32_t slot);
 
-  // Samples `rows` of logits[R, vocab] and counts the tokens. The result is valid until the next call.
+  // What was sampled last is settled; so it is when a sequence begins or ends.
+  void begin_step() { counted_.clear(); }
+
+  // Samples `rows` of logits[R, vocab] and counts the tokens, instead of those of an earlier call since
+  // begin_step(). The result is valid until the next call.
   std::span<const SampledToken> sample(ThreadTeam& team, const float* logits,
                                        std::span<const SampleRow> rows);
 
@@ -46,6 +50,10 @@ class LogitSampler {
     float* maxima;
     float* sums;
     float* sorted_maxima;
+  };
+  struct Counted {
+    int32_t slot;
+    TokenId token;
   };
   // Tokens that can be drawn, in ascending order; ids is null when it is every token.
   struct Candidates {
@@ -75,6 +83,7 @@ class LogitSampler {
   std::vector<TokenCounts> counts_;             // of each slot
   std::vector<Scratch> scratch_;                // of each member
   std::vector<SampledToken> tokens_;            // of each row
+  std::vector<Counted> counted_;                // since begin_step()
   std::vector<std::vector<TokenLogprob>> top_;  // of each row
 };
 

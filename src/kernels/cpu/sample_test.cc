@@ -324,6 +324,7 @@ TEST(Sample, PenaltiesAgreeWithAPlainReference) {
       }
       SampleRow row = row_of(params, step);
       row.slot = slot;
+      sampling->begin_step();
       ASSERT_EQ(sampling.one(logits, row), best)
           << "sequence " << sequence << ", step " << step << ", seed " << kSeed;
       generated[best]++;
@@ -348,6 +349,31 @@ TEST(Sample, RowsOfOneSlotAreSampledInOrder) {
 
 // exp and the sum in float cost a few units of 2^-24 relative, the sum of a chunk 16 more; the logarithm
 // takes that as an absolute error. The result is rounded to float once.
+TEST(Sample, SampledAgainInTheSameStepOnlyTheLastTokensCount) {
+  constexpr int32_t kVocab = 100;
+  SampleParams penalised = greedy();
+  penalised.frequency_penalty = 1.0f;
+  std::vector<float> logits(kVocab, 0.0f);
+  logits[7] = 2.5f, logits[8] = 2.0f, logits[9] = 1.0f;
+  std::vector<uint32_t> without_7(4, ~0u);
+  without_7[0] &= ~(1u << 7);
+  Sampling sampling(kVocab), plain(kVocab);
+  for (Sampling* one : {&sampling, &plain}) (*one)->begin_sequence(0, std::vector<TokenId>{9});
+  SampleRow row = row_of(penalised);
+  SampleRow masked = row;
+  masked.allow_mask = without_7.data();
+  for (int step = 0; step < 3; step++) {
+    sampling->begin_step();
+    EXPECT_EQ(sampling.one(logits, row), 7);
+    EXPECT_EQ(sampling.one(logits, row), 7) << "the first one counts no more";
+    const TokenId again = sampling.one(logits, masked);
+    plain->begin_step();
+    EXPECT_EQ(again, plain.one(logits, masked));
+  }
+  sampling->begin_step();
+  EXPECT_EQ(sampling.one(logits, row), 7) << "it never counted";
+}
+
 TEST(Sample, LogProbabilitiesAreOfTheUnchangedLogits) {
   std::mt19937 generator(kSeed);
   for (const Isa isa : supported_isas()) {

@@ -28,6 +28,17 @@ TokenCounts::Entry* TokenCounts::entry(TokenId token) {
   return &entries_[*found - 1];
 }
 
+void TokenCounts::take_back_generated(TokenId token) {
+  Entry* counted = entry(token);
+  CHECK(counted->generated > 0);
+  counted->generated--;
+  if (counted->generated > 0 || counted->prompt != 0) return;
+  // It came first with what is undone, so that no other was put behind it.
+  CHECK(counted == &entries_[used_ - 1]);
+  *place(token) = 0;
+  used_--;
+}
+
 // In reverse, so that each token is still found: the ones that were put behind it are gone already.
 void TokenCounts::clear() {
   for (; used_ > 0; used_--) *place(entries_[used_ - 1].token) = 0;

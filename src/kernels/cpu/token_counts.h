@@ -28,6 +28,8 @@ class TokenCounts {
   // REQUIRES: at most tokens_max distinct tokens between two clear().
   void add_prompt(TokenId token) { entry(token)->prompt = 1; }
   void add_generated(TokenId token) { entry(token)->generated++; }
+  // Undoes the last add_generated(). REQUIRES: that was of `token`, or what came after it is undone already.
+  void take_back_generated(TokenId token);
   // In the order in which they came first.
   std::span<const Entry> entries() const { return {entries_, static_cast<size_t>(used_)}; }
 
