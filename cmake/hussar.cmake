@@ -149,6 +149,7 @@ if(HUSSAR_TESTS)
     add_dependencies(fuzz_targets ${name})
     add_test(NAME ${name} COMMAND ${name} ${CMAKE_SOURCE_DIR}/fuzz/corpus/${corpus})
   endforeach()
+  target_link_libraries(request_fuzz PRIVATE hussar_server)
 endif()
 
 # Programs that print how fast one part is, built on request only: ninja linear_bench.

@@ -216,6 +216,10 @@ JsonObject AnswerJson::chunk_choice(size_t index, const ChoicePiece& piece, cons
       entry.insert(entry.end(), json.as_object()->begin(), json.as_object()->end());
       calls.push_back(std::move(entry));
     }
+    if (!piece.arguments.empty()) {
+      calls.push_back(
+          JsonObject{{"index", state.calls - 1}, {"function", JsonObject{{"arguments", piece.arguments}}}});
+    }
     if (!calls.empty()) delta.emplace_back("tool_calls", std::move(calls));
     choice.emplace_back("delta", std::move(delta));
   } else {

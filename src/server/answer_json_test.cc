@@ -33,7 +33,7 @@ class AnswerJsonTest : public ::testing::Test {
     return list;
   }
   static WholeChoice text_choice(const char* text, FinishReason reason) {
-    return {{{text, {}, {}, {}}}, {reason, false, ""}};
+    return {{{text, {}, "", {}, {}}}, {reason, false, ""}};
   }
   const Tokenizer tokenizer_ = testing_tokenizer();
   const Usage usage_{7, 4, 2};
@@ -75,7 +75,7 @@ TEST_F(AnswerJsonTest, WholeChoicesOfSeveralPromptsWithTheirIds) {
 
 TEST_F(AnswerJsonTest, ToolCallsWholeAndAsDeltas) {
   const ToolCall call{"call_1", "f", R"({"a":1})"}, other{"call_2", "g", "{}"};
-  const WholeChoice choice{{{"", {call, other}, {}, {}}}, {FinishReason::kStop, true, ""}};
+  const WholeChoice choice{{{"", {call, other}, "", {}, {}}}, {FinishReason::kStop, true, ""}};
   const Json answer = *parse_json(whole(writer(Endpoint::kChat), choice, usage_), {});
   EXPECT_EQ(write_json(answer.find("choices")->as_array()->front()),
             R"({"index":0,"message":{"role":"assistant","content":null,"refusal":null,"tool_calls":[)"
@@ -84,8 +84,8 @@ TEST_F(AnswerJsonTest, ToolCallsWholeAndAsDeltas) {
             R"("logprobs":null,"finish_reason":"tool_calls"})");
   AnswerJson stream = writer(Endpoint::kChat);
   std::string out;
-  stream.add(0, {"so", {call}, {}, {}}, &out);
-  stream.end_choice(0, {"", {other}, {}, {}}, choice.end, 0.5, &out);
+  stream.add(0, {"so", {call}, "", {}, {}}, &out);
+  stream.end_choice(0, {"", {other}, "", {}, {}}, choice.end, 0.5, &out);
   const auto chunks = documents(out);
   ASSERT_EQ(chunks.size(), 3u);
   EXPECT_NE(
@@ -101,7 +101,7 @@ TEST_F(AnswerJsonTest, ChatChunks) {
   AnswerJson json = writer(Endpoint::kChat, {.include_usage = true});
   std::string out;
   json.begin(7, &out);
-  json.add(0, {"hi", {}, {}, {}}, &out);
+  json.add(0, {"hi", {}, "", {}, {}}, &out);
   json.end_choice(0, {}, {FinishReason::kStop, false, ""}, 0.5, &out);
   json.end(usage_, 0.5, &out);
   EXPECT_EQ(
@@ -121,8 +121,8 @@ TEST_F(AnswerJsonTest, ChatChunks) {
 TEST_F(AnswerJsonTest, TheLastCompletionChunkCarriesTtft) {
   AnswerJson json = writer(Endpoint::kCompletions, {.include_usage = true});
   std::string out;
-  json.end_choice(1, {"y", {}, {}, {}}, {FinishReason::kStop, false, ""}, std::nullopt, &out);
-  json.end_choice(0, {"x", {}, {}, {}}, {FinishReason::kLength, false, ""}, 0.5, &out);
+  json.end_choice(1, {"y", {}, "", {}, {}}, {FinishReason::kStop, false, ""}, std::nullopt, &out);
+  json.end_choice(0, {"x", {}, "", {}, {}}, {FinishReason::kLength, false, ""}, 0.5, &out);
   json.end(usage_, 0.5, &out);
   const auto chunks = documents(out);
   EXPECT_EQ(
@@ -137,7 +137,7 @@ TEST_F(AnswerJsonTest, ChatLogprobs) {
   AnswerJson json = writer(Endpoint::kChat, {.logprobs = true});
   const ShownToken token{'a', "a", 0, -0.5f, {{'a', -0.5f}, {0xE4, -std::numeric_limits<float>::infinity()}}};
   std::string text;
-  json.add(0, {"a", {}, {token}, {}}, &text);
+  json.add(0, {"a", {}, "", {token}, {}}, &text);
   EXPECT_NE(
       text.find(
           R"("logprobs":{"content":[{"token":"a","logprob":-0.5,"bytes":[97],"top_logprobs":[)"
@@ -149,7 +149,7 @@ TEST_F(AnswerJsonTest, ChatLogprobs) {
 
 TEST_F(AnswerJsonTest, CompletionLogprobs) {
   const ShownToken token{0xE4, "\xE4", 3, -0.5f, {{0xE4, -0.5f}, {'a', -1.5f}}};
-  const WholeChoice choice{{{"a", {}, {token}, {}}}, {}};
+  const WholeChoice choice{{{"a", {}, "", {token}, {}}}, {}};
   const std::string text = whole(writer(Endpoint::kCompletions, {.logprobs = true}), choice, usage_);
   EXPECT_NE(text.find(R"("logprobs":{"tokens":["bytes:\\xe4"],"token_logprobs":[-0.5],"top_logprobs":)"
                       R"([{"bytes:\\xe4":-0.5,"a":-1.5}],"text_offset":[3]})"),

@@ -18,10 +18,12 @@ struct Usage {
   int32_t prompt_tokens = 0, cached_tokens = 0, completion_tokens = 0;
 };
 
-// What a choice shows next: text, then calls.
+// What a choice shows next: text, then calls, then more of the last call's arguments, which may have begun
+// with an earlier piece.
 struct ChoicePiece {
   std::string text;
   std::vector<ToolCall> calls;
+  std::string arguments;
   std::vector<ShownToken> tokens;  // when log-probabilities are wanted
   std::vector<TokenId> ids;        // committed since the last piece, when they are wanted
 };

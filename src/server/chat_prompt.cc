@@ -217,6 +217,10 @@ Result<std::vector<TokenId>> encode_chat(const ChatPrompt& prompt, const ServerC
   }
   if (prompt.continue_final_message)
     RETURN_IF_ERROR(cut_behind(*messages.back().find("content")->as_string(), &*rendered));
+  if (prompt.tools.forced()) {
+    const bool tagged = !knows_tools || context.chat_template->spells("<tool_call>");
+    rendered->text += forced_call_begin(prompt.tools, tagged ? CallForm::kTagged : CallForm::kBare);
+  }
   return context.tokenizer.encode(rendered->text, rendered->foreign, Tokenizer::Bos::kAdd);
 }
 

@@ -141,27 +141,7 @@ Result<void> read_truncation(std::string_view name, const Json& value, const Fie
 
 Result<void> read_stop(std::string_view name, const Json& value, const FieldContext& context,
                        CompletionRequest* to) {
-  const size_t count_max = static_cast<size_t>(context.options.stop_strings_max);
-  const size_t bytes_max = static_cast<size_t>(context.options.stop_strings_bytes_max);
-  JsonArray one;
-  if (value.as_string() != nullptr) one.push_back(value);
-  const JsonArray* items = one.empty() ? value.as_array() : &one;
-  if (items == nullptr) {
-    return invalid(name, "must be a string or an array of strings, not " + std::string(value.type_name()));
-  }
-  if (items->size() > count_max)
-    return invalid(name, "may hold at most " + std::to_string(count_max) + " strings");
-  size_t bytes = 0;
-  for (size_t i = 0; i < items->size(); ++i) {
-    const std::string place =
-        one.empty() ? std::string(name) + "[" + std::to_string(i) + "]" : std::string(name);
-    ASSIGN_OR_RETURN(std::string text, read_string(place, (*items)[i], bytes_max));
-    if (text.empty()) return invalid(place, "must not be an empty string");
-    bytes += text.size();
-    to->stop.push_back(std::move(text));
-  }
-  if (bytes > bytes_max) return invalid(name, "may hold at most " + std::to_string(bytes_max) + " bytes");
-  return {};
+  return read_stop_strings(name, value, context, &to->stop);
 }
 
 Result<void> read_stop_ids(std::string_view name, const Json& value, const FieldContext& context,
@@ -246,6 +226,7 @@ Result<void> fold_tokens_max(CompletionRequest* request) {
                                std::to_string(*request->tokens_max) + " under another name");
     }
     request->tokens_max = value;
+    request->tokens_max_name = name;
   }
   return {};
 }
@@ -291,15 +272,18 @@ Result<void> check_choices(const CompletionRequest& request, const FieldContext&
   return {};
 }
 
-// What a grammar would have to force, and what only it could promise.
-Result<void> check_forced_tools(const ToolOffer& offer) {
-  if (offer.choice.kind == ToolChoice::Kind::kRequired || offer.choice.kind == ToolChoice::Kind::kNamed) {
-    return Error{ErrorCode::kUnsupported, "tool_choice is not supported beyond none and auto", "tool_choice"};
-  }
-  if (!offer.strict.empty() && offer.active()) {
-    return Error{ErrorCode::kUnsupported,
-                 "strict is not supported: the arguments of " + offer.strict.front() + " can't be promised",
-                 "tools"};
+// A forced call is a format of the answer.
+Result<void> fold_forced_call(CompletionRequest* request) {
+  const ToolOffer& offer = request->chat.tools;
+  if (offer.forced()) {
+    if (request->format) {
+      return invalid("tool_choice", "can't be combined with " + request->format->field +
+                                        ": the answer is a call or is held to a format");
+    }
+    if (request->chat.continue_final_message)
+      return invalid("tool_choice", "must be auto or none where a message is to be continued");
+    ForcedCall call = forced_call(offer);
+    request->format = {{GrammarKind::kJsonSchema, std::move(call.schema), {}}, std::move(call.field)};
   }
   return {};
 }
@@ -422,6 +406,31 @@ Result<void> check_model_name(const Json& value, const FieldContext& context) {
       "model"};
 }
 
+Result<void> read_stop_strings(std::string_view name, const Json& value, const FieldContext& context,
+                               std::vector<std::string>* to) {
+  const size_t count_max = static_cast<size_t>(context.options.stop_strings_max);
+  const size_t bytes_max = static_cast<size_t>(context.options.stop_strings_bytes_max);
+  JsonArray one;
+  if (value.as_string() != nullptr) one.push_back(value);
+  const JsonArray* items = one.empty() ? value.as_array() : &one;
+  if (items == nullptr) {
+    return invalid(name, "must be a string or an array of strings, not " + std::string(value.type_name()));
+  }
+  if (items->size() > count_max)
+    return invalid(name, "may hold at most " + std::to_string(count_max) + " strings");
+  size_t bytes = 0;
+  for (size_t i = 0; i < items->size(); ++i) {
+    const std::string place =
+        one.empty() ? std::string(name) + "[" + std::to_string(i) + "]" : std::string(name);
+    ASSIGN_OR_RETURN(std::string text, read_string(place, (*items)[i], bytes_max));
+    if (text.empty()) return invalid(place, "must not be an empty string");
+    bytes += text.size();
+    to->push_back(std::move(text));
+  }
+  if (bytes > bytes_max) return invalid(name, "may hold at most " + std::to_string(bytes_max) + " bytes");
+  return {};
+}
+
 CompletionRequest request_with_defaults(Endpoint endpoint, const ServerOptions& options) {
   const GenerationDefaults& defaults = options.defaults;
   CompletionRequest request;
@@ -437,7 +446,7 @@ CompletionRequest request_with_defaults(Endpoint endpoint, const ServerOptions& 
 Result<void> check_completion_request(const FieldContext& context, CompletionRequest* request) {
   if (request->endpoint == Endpoint::kChat) {
     RETURN_IF_ERROR(check_chat_prompt(request->chat));
-    RETURN_IF_ERROR(check_forced_tools(request->chat.tools));
+    RETURN_IF_ERROR(fold_forced_call(request));
   } else if (request->prompts.empty()) {
     return invalid("prompt", "is missing");
   }

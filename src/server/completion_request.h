@@ -29,14 +29,20 @@ struct RawPrompt {
   std::vector<TokenId> tokens;
 };
 
+// Whose API the answer is spelled in.
+enum class Dialect { kCompletions, kResponses, kMessages };
+
 struct CompletionRequest {
   Endpoint endpoint = Endpoint::kCompletions;
+  Dialect dialect = Dialect::kCompletions;
+  JsonObject echoed_settings;  // what an answer in the dialect of responses repeats of its request
   // One of the two, by endpoint.
   std::vector<RawPrompt> prompts;
   ChatPrompt chat;
 
-  std::optional<int64_t> n;           // answers to each prompt
-  std::optional<int64_t> tokens_max;  // absent: the server's default
+  std::optional<int64_t> n;                         // answers to each prompt
+  std::optional<int64_t> tokens_max;                // absent: the server's default
+  std::string_view tokens_max_name = "max_tokens";  // as it was sent
   std::optional<int64_t> tokens_min, top_k, seed;
   double temperature = 1.0, top_p = 1.0, min_p = 0.0;
   double repetition_penalty = 1.0, presence_penalty = 0.0, frequency_penalty = 0.0;
@@ -76,6 +82,10 @@ Result<CompletionRequest> read_completion_request(Endpoint endpoint, const Json&
 Result<void> check_completion_request(const FieldContext& context, CompletionRequest* request);
 // What the options' defaults say.
 CompletionRequest request_with_defaults(Endpoint endpoint, const ServerOptions& options);
+
+// A string or an array of strings, within the server's limits.
+Result<void> read_stop_strings(std::string_view name, const Json& value, const FieldContext& context,
+                               std::vector<std::string>* to);
 
 // Checks the `model` of a request. Errors: kNotFound.
 Result<void> check_model_name(const Json& value, const FieldContext& context);

@@ -216,40 +216,6 @@ TEST_F(CompletionRequestTest, ReadsWhatVllmsClientsSend) {
   EXPECT_FALSE(request->skip_special_tokens || request->add_special_tokens);
 }
 
-TEST_F(CompletionRequestTest, ReadsToolsAndTheirCalls) {
-  const auto request = read(Endpoint::kChat, R"({"messages":[{"role":"user","content":"x"},
-      {"role":"assistant","content":null,"tool_calls":[{"id":"c1","type":"function","function":
-        {"name":"f","arguments":"{\"a\":1}"}}]},
-      {"role":"tool","tool_call_id":"c1","content":[{"type":"text","text":"2"}]}],
-      "tools":[{"type":"function","function":{"name":"f","description":"d","parameters":{"type":"object"},
-        "strict":false}},{"type":"function","function":{"name":"g"}}],
-      "tool_choice":"auto","parallel_tool_calls":false,"continue_final_message":false,
-      "chat_template_kwargs":{"enable_thinking":false}})");
-  ASSERT_TRUE(request.ok()) << request.error().message;
-  EXPECT_EQ(write_json(request->chat.messages),
-            R"([{"role":"user","content":"x"},{"role":"assistant","content":"","tool_calls":[{"id":"c1",)"
-            R"("type":"function","function":{"name":"f","arguments":{"a":1}}}]},)"
-            R"({"role":"tool","content":"2","tool_call_id":"c1"}])");
-  EXPECT_EQ(
-      write_json(request->chat.tools.tools),
-      R"([{"type":"function","function":{"name":"f","description":"d","parameters":{"type":"object"}}},)"
-      R"({"type":"function","function":{"name":"g"}}])");
-  EXPECT_TRUE(request->chat.tools.active());
-  EXPECT_FALSE(request->chat.tools.parallel);
-  EXPECT_EQ(write_json(request->chat.variables), R"({"enable_thinking":false})");
-  options_.tools_max = 1;
-  const auto many = chat(R"("tools":[{"type":"function","function":{"name":"f"}},)"
-                         R"({"type":"function","function":{"name":"g"}}])");
-  ASSERT_FALSE(many.ok());
-  EXPECT_EQ(many.error().field, "tools");
-}
-
-TEST_F(CompletionRequestTest, ToolsThatNobodyMayCallAreNotActive) {
-  const auto request = chat(R"("tools":[{"type":"function","function":{"name":"f"}}],"tool_choice":"none")");
-  ASSERT_TRUE(request.ok()) << request.error().message;
-  EXPECT_FALSE(request->chat.tools.active());
-}
-
 TEST_F(CompletionRequestTest, AFormatAndWhatForbidsTokensExcludeEachOther) {
   const std::string format = R"("response_format":{"type":"json_object"},)";
   for (const char* members :
@@ -511,30 +477,6 @@ TEST_F(CompletionRequestTest, WarnModeNamesWhatItIgnores) {
             (std::vector<std::string>{"messages[0].mood", "frobnicate", "stream_options.y"}));
   EXPECT_FALSE(completion(R"("suffix":"y")").ok())
       << "what is known and can't be done is refused all the same";
-}
-
-TEST(FieldsTest, IgnoredFieldsCanNotForgeAHeader) {
-  std::vector<HttpHeader> headers;
-  add_ignored_fields_header({"a\r\nb", "c,d", std::string(5000, 'x')}, &headers);
-  ASSERT_EQ(headers.size(), 1u);
-  EXPECT_TRUE(headers[0].value.starts_with("a??b, c?d, xxx"));
-  EXPECT_LE(headers[0].value.size(), 2003u);
-  headers.clear();
-  add_ignored_fields_header({}, &headers);
-  EXPECT_TRUE(headers.empty());
-}
-
-TEST(FieldsTest, JsonEqual) {
-  const auto equal = [](const char* a, const char* b) {
-    return json_equal(*parse_json(a, {}), *parse_json(b, {}));
-  };
-  EXPECT_TRUE(equal("1", "1.0"));
-  EXPECT_TRUE(equal(R"({"a":[1,"x"],"b":null})", R"({"b":null,"a":[1,"x"]})"));
-  EXPECT_FALSE(equal("1", "true"));
-  EXPECT_FALSE(equal("[1]", "[1,1]"));
-  EXPECT_FALSE(equal(R"({"a":1})", R"({"b":1})"));
-  EXPECT_FALSE(equal(R"({"a":1})", R"({})"));
-  EXPECT_FALSE(equal(R"("a")", R"("b")"));
 }
 
 }  // namespace

@@ -7,7 +7,9 @@
 #include "server/answer_text.h"
 #include "server/answer_writer.h"
 #include "server/api_error.h"
+#include "server/messages_answer.h"
 #include "server/prepare.h"
+#include "server/responses_answer.h"
 #include "server/tool_parser.h"
 
 namespace hussar {
@@ -21,6 +23,9 @@ int64_t unix_seconds() {
 
 std::unique_ptr<AnswerWriter> make_writer(const ServerContext& context, const CompletionRequest& request,
                                           const Prepared& prepared) {
+  if (request.dialect == Dialect::kResponses)
+    return std::make_unique<ResponsesAnswer>(context.model_name, unix_seconds(), request.echoed_settings);
+  if (request.dialect == Dialect::kMessages) return std::make_unique<MessagesAnswer>(context.model_name);
   const bool chat = request.endpoint == Endpoint::kChat;
   AnswerJson::Options options{.endpoint = request.endpoint,
                               .id = random_id(chat ? "chatcmpl-" : "cmpl-"),
@@ -212,14 +217,14 @@ class Generation : public std::enable_shared_from_this<Generation> {
     std::vector<ChoicePiece> pieces;
     const auto add = [&](std::vector<ToolParser::Piece> parsed) {
       for (ToolParser::Piece& piece : parsed)
-        pieces.push_back({std::move(piece.text), std::move(piece.calls), {}, {}});
+        pieces.push_back({std::move(piece.text), std::move(piece.calls), std::move(piece.arguments), {}, {}});
     };
     next.text.insert(0, std::exchange(choice->echo, ""));
     if (choice->tools) {
       add(choice->tools->add(next.text));
       if (rest == kEnd) add(choice->tools->finish());
     } else if (!next.text.empty()) {
-      pieces.push_back({std::move(next.text), {}, {}, {}});
+      pieces.push_back({std::move(next.text), {}, {}, {}, {}});
     }
     if (rest == kEnd && pieces.empty()) pieces.emplace_back();
     for (ChoicePiece& piece : pieces) {
@@ -236,13 +241,12 @@ class Generation : public std::enable_shared_from_this<Generation> {
   void show(size_t index, ChoicePiece piece, std::string* out) {
     if (stream_) return writer_->add(index, piece, out);
     std::vector<ChoicePiece>& pieces = choices_[index].whole.pieces;
-    if (pieces.empty() || !pieces.back().calls.empty()) {
-      pieces.push_back(std::move(piece));
-      return;
-    }
+    const bool begins = !piece.text.empty() || !piece.calls.empty();
+    if (pieces.empty() || (!pieces.back().calls.empty() && begins)) pieces.emplace_back();
     ChoicePiece& last = pieces.back();
     last.text += piece.text;
-    last.calls = std::move(piece.calls);
+    if (last.calls.empty()) last.calls = std::move(piece.calls);
+    if (!last.calls.empty()) last.calls.back().arguments += piece.arguments;
     std::move(piece.tokens.begin(), piece.tokens.end(), std::back_inserter(last.tokens));
     last.ids.insert(last.ids.end(), piece.ids.begin(), piece.ids.end());
   }

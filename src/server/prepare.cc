@@ -59,11 +59,9 @@ Result<int32_t> tokens_max(const CompletionRequest& request, int64_t prompt_toke
   }
   if (request.tokens_max) {
     if (*request.tokens_max > room) {
-      const char* field = request.max_tokens              ? "max_tokens"
-                          : request.max_completion_tokens ? "max_completion_tokens"
-                                                          : "max_new_tokens";
       return Error{ErrorCode::kTooLarge,
-                   limit + " and " + std::to_string(*request.tokens_max) + " are asked for", field};
+                   limit + " and " + std::to_string(*request.tokens_max) + " are asked for",
+                   std::string(request.tokens_max_name)};
     }
     return static_cast<int32_t>(*request.tokens_max);
   }

@@ -24,8 +24,9 @@ void RequestLog::write(Metrics* metrics, int status, std::string_view finish,
   if (ticket && times != nullptr)
     ticket->charge_tokens(int64_t{times->prompt_tokens} + times->generated_tokens);
   // Probes and scrapes come every few seconds and say nothing when all is well.
-  const bool routine =
-      status == 200 && !route.starts_with("/v1/c") && route != "/tokenize" && route != "/detokenize";
+  const bool asked = (route.starts_with("/v1/") && route != "/v1/models" && route != "/v1/load") ||
+                     route == "/tokenize" || route == "/detokenize";
+  const bool routine = status == 200 && !asked;
   const LogLevel level = routine ? LogLevel::kDebug : LogLevel::kInfo;
   const std::string total_ms = milliseconds(received, Clock::now());
   if (times == nullptr) {

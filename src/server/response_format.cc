@@ -208,7 +208,7 @@ Result<void> check_format_conflicts(const CompletionRequest& request) {
   RETURN_IF_ERROR(forbidden(
       std::ranges::any_of(request.bias, [](const TokenBias& entry) { return entry.bias <= kForbids; }),
       "logit_bias"));
-  if (!request.chat.tools.active()) return {};
+  if (!request.chat.tools.active() || request.chat.tools.forced()) return {};
   return Error{ErrorCode::kUnsupported,
                "tools can't be combined with " + request.format->field +
                    ": an answer that is held to a format calls nothing; send tool_choice none",

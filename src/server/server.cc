@@ -14,6 +14,8 @@
 #include "server/generation.h"
 #include "server/keeper.h"
 #include "server/load_api.h"
+#include "server/messages_request.h"
+#include "server/responses_request.h"
 #include "server/tokenize_api.h"
 #include "server/web_files.h"
 #include "server/worker_pool.h"
@@ -48,6 +50,14 @@ bool is_json_type(const std::string* content_type) {
   return !equals_ignoring_case(parameter.substr(0, 8), "charset=") ||
          equals_ignoring_case(parameter, "charset=utf-8") ||
          equals_ignoring_case(parameter, "charset=\"utf-8\"");
+}
+
+Result<CompletionRequest> read_completion(const Json& body, const FieldContext& context) {
+  return read_completion_request(Endpoint::kCompletions, body, context);
+}
+
+Result<CompletionRequest> read_chat(const Json& body, const FieldContext& context) {
+  return read_completion_request(Endpoint::kChat, body, context);
 }
 
 class ServerImpl : public Server {
@@ -130,6 +140,9 @@ class ServerImpl : public Server {
   void get_web_file(const RequestLog& log, HttpRequest&& request, Responder&& responder);
   void post_completions(const RequestLog& log, HttpRequest&& request, Responder&& responder);
   void post_chat(const RequestLog& log, HttpRequest&& request, Responder&& responder);
+  void post_responses(const RequestLog& log, HttpRequest&& request, Responder&& responder);
+  void post_messages(const RequestLog& log, HttpRequest&& request, Responder&& responder);
+  void post_count_tokens(const RequestLog& log, HttpRequest&& request, Responder&& responder);
   void post_tokenize(const RequestLog& log, HttpRequest&& request, Responder&& responder);
   void post_detokenize(const RequestLog& log, HttpRequest&& request, Responder&& responder);
 
@@ -137,8 +150,8 @@ class ServerImpl : public Server {
   using Next = std::function<void(const RequestLog&, const Json&, Responder&)>;
   void parse_on_worker(const RequestLog& log, HttpRequest&& request, Responder&& responder, Next next);
   std::optional<ApiError> check_body_headers(const HttpRequest& request) const;
-  void post_generation(Endpoint endpoint, const RequestLog& log, HttpRequest&& request,
-                       Responder&& responder);
+  using ReadRequest = Result<CompletionRequest> (*)(const Json& body, const FieldContext& context);
+  void post_generation(ReadRequest read, const RequestLog& log, HttpRequest&& request, Responder&& responder);
   // Goes on with generate() when the request's grammar is there.
   void compile_and_generate(const RequestLog& log, Responder&& responder, CompletionRequest&& request);
   void generate_within(Result<SharedGrammar> grammar, const RequestLog& log, Responder&& responder,
@@ -165,6 +178,9 @@ const std::vector<ServerImpl::Route>& ServerImpl::routes() {
         {"GET", "/v1/models", &ServerImpl::get_models},
         {"POST", "/v1/completions", &ServerImpl::post_completions},
         {"POST", "/v1/chat/completions", &ServerImpl::post_chat},
+        {"POST", "/v1/responses", &ServerImpl::post_responses},
+        {"POST", "/v1/messages", &ServerImpl::post_messages},
+        {"POST", "/v1/messages/count_tokens", &ServerImpl::post_count_tokens},
         {"POST", "/tokenize", &ServerImpl::post_tokenize},
         {"POST", "/detokenize", &ServerImpl::post_detokenize},
         {"GET", "/health", &ServerImpl::get_health},
@@ -387,14 +403,14 @@ void ServerImpl::parse_on_worker(const RequestLog& log, HttpRequest&& request, R
               to_api_error({ErrorCode::kFull, "too many requests wait already: try again soon", ""}));
 }
 
-void ServerImpl::post_generation(Endpoint endpoint, const RequestLog& log, HttpRequest&& request,
+void ServerImpl::post_generation(ReadRequest read_request, const RequestLog& log, HttpRequest&& request,
                                  Responder&& responder) {
   parse_on_worker(
       log, std::move(request), std::move(responder),
-      [this, endpoint](const RequestLog& of, const Json& body, Responder& to) {
+      [this, read_request](const RequestLog& of, const Json& body, Responder& to) {
         const ServerContext& context = core_->context;
         const FieldContext fields{core_->options, context.model_name, context.tokenizer.vocab_size()};
-        auto read = read_completion_request(endpoint, body, fields);
+        auto read = read_request(body, fields);
         if (!read.ok()) return reply_error(of, to, to_api_error(read.error()));
         if (read->format) return compile_and_generate(of, std::move(to), std::move(*read));
         generate(core_, of, std::move(to), std::move(*read));
@@ -436,11 +452,23 @@ void ServerImpl::generate_within(Result<SharedGrammar> grammar, const RequestLog
 }
 
 void ServerImpl::post_completions(const RequestLog& log, HttpRequest&& request, Responder&& responder) {
-  post_generation(Endpoint::kCompletions, log, std::move(request), std::move(responder));
+  post_generation(&read_completion, log, std::move(request), std::move(responder));
 }
 
 void ServerImpl::post_chat(const RequestLog& log, HttpRequest&& request, Responder&& responder) {
-  post_generation(Endpoint::kChat, log, std::move(request), std::move(responder));
+  post_generation(&read_chat, log, std::move(request), std::move(responder));
+}
+
+void ServerImpl::post_responses(const RequestLog& log, HttpRequest&& request, Responder&& responder) {
+  post_generation(&read_responses_request, log, std::move(request), std::move(responder));
+}
+
+void ServerImpl::post_messages(const RequestLog& log, HttpRequest&& request, Responder&& responder) {
+  post_generation(&read_messages_request, log, std::move(request), std::move(responder));
+}
+
+void ServerImpl::post_count_tokens(const RequestLog& log, HttpRequest&& request, Responder&& responder) {
+  post_tokens(&count_message_tokens, log, std::move(request), std::move(responder));
 }
 
 void ServerImpl::post_tokens(Result<TokenizeAnswer> (*run)(const Json&, const ServerOptions&,

@@ -46,13 +46,24 @@ void ToolParser::show(std::string_view text) {
 }
 
 std::vector<ToolParser::Piece> ToolParser::add(std::string_view text) {
+  if (offer_.forced() && !offer_.forced_name().empty()) {
+    if (text.empty()) return {};
+    Piece piece;
+    if (calls_++ == 0) piece.calls.push_back({"", std::string(offer_.forced_name()), ""});
+    piece.arguments = text;
+    return {std::move(piece)};
+  }
   pending_ += text;
-  advance(More::kComes);
+  if (!offer_.forced()) advance(More::kComes);
   return std::exchange(pieces_, {});
 }
 
 std::vector<ToolParser::Piece> ToolParser::finish() {
-  advance(More::kEnded);
+  if (offer_.forced()) {
+    take_forced();
+  } else {
+    advance(More::kEnded);
+  }
   return std::exchange(pieces_, {});
 }
 
@@ -150,18 +161,31 @@ ToolParser::Scan ToolParser::scan_close(More more) {
   return Scan::kWhole;
 }
 
-void ToolParser::take_call() {
-  const auto object = std::string_view(pending_).substr(object_begin_, scanned_ - object_begin_);
+std::optional<ToolCall> ToolParser::call_of(std::string_view object) const {
   JsonLimits limits;
   limits.bytes_max = object.size();
   const auto call = parse_json(object, limits);
   const Json* name = call.ok() ? call->find("name") : nullptr;
-  if (name == nullptr || name->as_string() == nullptr || !offer_.has(*name->as_string()))
-    return keep_as_text(end_);
+  if (name == nullptr || name->as_string() == nullptr || offer_.find(*name->as_string()) == nullptr)
+    return std::nullopt;
   std::string arguments = arguments_of(*call);
-  if (arguments.empty()) return keep_as_text(end_);
+  if (arguments.empty() || !offer_.fits(*name->as_string(), arguments)) return std::nullopt;
+  return ToolCall{"", *name->as_string(), std::move(arguments)};
+}
+
+void ToolParser::take_forced() {
+  auto call = call_of(pending_);
+  if (!call) return keep_as_text(pending_.size());
+  pieces_.emplace_back().calls.push_back(std::move(*call));
+  pending_.clear();
+}
+
+void ToolParser::take_call() {
+  const auto object = std::string_view(pending_).substr(object_begin_, scanned_ - object_begin_);
+  auto call = call_of(object);
+  if (!call) return keep_as_text(end_);
   if (pieces_.empty()) pieces_.emplace_back();
-  pieces_.back().calls.push_back({"", *name->as_string(), std::move(arguments)});
+  pieces_.back().calls.push_back(std::move(*call));
   ++calls_;
   pending_.erase(0, end_);
   form_ = Form::kText;

@@ -1,6 +1,7 @@
 // Finds the calls that a model writes within its text, while the text comes.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +25,9 @@ struct ToolCall {
 // well-formed call of an offered tool stays text, and is not looked through again. White space around calls
 // is left out.
 //
+// Where a call of one function is forced, all of the text is its arguments, and they are shown as they come;
+// where one of several is, all of the text is the call.
+//
 // One per answer; not thread-safe. Takes time in proportion to the text.
 class ToolParser {
  public:
@@ -33,6 +37,7 @@ class ToolParser {
   struct Piece {
     std::string text;             // before the calls
     std::vector<ToolCall> calls;  // each with an empty id
+    std::string arguments{};      // more of the last call's
   };
   // What can be shown now, in its order.
   std::vector<Piece> add(std::string_view text);
@@ -47,6 +52,10 @@ class ToolParser {
   enum class More { kComes, kEnded };
 
   void advance(More more);
+  // Reads pending_ as a call that a grammar saw to; it stays text when the answer was cut.
+  void take_forced();
+  // The call that a text is; nothing when it is none.
+  std::optional<ToolCall> call_of(std::string_view object) const;
   // Whether a call begins; shows the text before it.
   bool find_begin(More more);
   Scan scan_object();

@@ -108,6 +108,41 @@ TEST(ToolParser, OneCallOnlyWhereNoneMayFollow) {
   EXPECT_EQ(parsed(tools, call + call), "[add {}]" + call);
 }
 
+TEST(ToolParser, AStrictToolsCallCountsOnlyWhenItsArgumentsFit) {
+  ToolOffer tools = offer();
+  auto schema = JsonSchema::compile(R"({"required":["a"]})", {});
+  ASSERT_TRUE(schema.ok());
+  tools.strict.emplace_back("add", std::make_shared<const JsonSchema>(std::move(*schema)));
+  EXPECT_EQ(parsed(tools, R"(<tool_call>{"name":"add","arguments":{"a":1}}</tool_call>)"),
+            R"([add {"a":1}])");
+  const std::string other = R"(<tool_call>{"name":"add","arguments":{"b":1}}</tool_call>)";
+  EXPECT_EQ(parsed(tools, other), other);
+  EXPECT_EQ(parsed(tools, R"(<tool_call>{"name":"weather"}</tool_call>)"), "[weather {}]");
+}
+
+TEST(ToolParser, ForcedArgumentsAreShownAsTheyCome) {
+  ToolOffer tools = offer();
+  tools.choice = {ToolChoice::Kind::kNamed, "add"};
+  ToolParser parser(tools);
+  auto pieces = parser.add("{\"a\"");
+  ASSERT_EQ(pieces.size(), 1u);
+  EXPECT_EQ(pieces[0].calls.at(0).name, "add");
+  EXPECT_EQ(pieces[0].arguments, "{\"a\"");
+  pieces = parser.add(": 1}");
+  ASSERT_EQ(pieces.size(), 1u);
+  EXPECT_TRUE(pieces[0].calls.empty());
+  EXPECT_EQ(pieces[0].arguments, ": 1}");
+  EXPECT_EQ(shown(parser.finish()), "");
+}
+
+TEST(ToolParser, AForcedCallOfAnyToolIsAllOfTheText) {
+  ToolOffer tools = offer();
+  tools.choice.kind = ToolChoice::Kind::kRequired;
+  EXPECT_EQ(parsed(tools, R"({"name": "weather", "arguments": {"city": "Oslo"}})", 3),
+            R"([weather {"city":"Oslo"}])");
+  EXPECT_EQ(parsed(tools, R"({"name": "weather", "argu)", 3), R"({"name": "weather", "argu)") << "cut";
+}
+
 TEST(ToolParser, LongMisleadingTextTakesLinearTime) {
   // Each tag opens an object within the one before. Were each looked through to the end, this would take
   // hours.

@@ -9,6 +9,7 @@ namespace {
 constexpr size_t kNameBytesMax = 64;
 constexpr size_t kDescriptionBytesMax = 64 << 10;
 constexpr size_t kCallIdBytesMax = 256;
+constexpr int64_t kValidationStepsMax = 1'000'000;  // some milliseconds, in the thread that all answers share
 
 Error invalid(const std::string& name, const std::string& message) {
   return {ErrorCode::kInvalid, name + " " + message, name};
@@ -26,6 +27,13 @@ bool is_tool_name(std::string_view name) {
 }
 
 std::string_view name_of(const Json& tool) { return *tool.find("function")->find("name")->as_string(); }
+
+// A function without parameters takes none.
+Json parameters_of(const Json& tool) {
+  const Json* parameters = tool.find("function")->find("parameters");
+  if (parameters != nullptr) return *parameters;
+  return JsonObject{{"type", "object"}, {"properties", JsonObject{}}, {"additionalProperties", false}};
+}
 
 struct Function {
   std::optional<std::string> name, description;
@@ -75,15 +83,29 @@ Result<Tool> read_tool(const std::string& place, const Json& value, const FieldC
 
 }  // namespace
 
-bool ToolOffer::has(std::string_view name) const {
-  return std::ranges::any_of(tools, [&](const Json& tool) { return name_of(tool) == name; });
+const Json* ToolOffer::find(std::string_view name) const {
+  const auto found = std::ranges::find_if(tools, [&](const Json& tool) { return name_of(tool) == name; });
+  return found == tools.end() ? nullptr : &*found;
+}
+
+bool ToolOffer::fits(std::string_view name, std::string_view arguments) const {
+  JsonSchema::InstanceLimits limits;
+  limits.steps_max = kValidationStepsMax;
+  return std::ranges::all_of(strict, [&](const auto& held) {
+    return held.first != name || held.second->validate(arguments, limits).is_valid();
+  });
+}
+
+std::string_view ToolOffer::forced_name() const {
+  if (choice.kind == ToolChoice::Kind::kNamed) return choice.name;
+  return tools.size() == 1 ? name_of(tools.front()) : std::string_view();
 }
 
 Result<void> add_tool(const std::string& place, const std::string& name, const std::string* description,
                       const Json* parameters, const FieldContext& context, ToolOffer* to) {
   if (!is_tool_name(name))
     return invalid(place + ".name", "must be 1 to 64 letters, digits, underscores and dashes");
-  if (to->has(name)) return invalid(place + ".name", "is the name of another tool too");
+  if (to->find(name) != nullptr) return invalid(place + ".name", "is the name of another tool too");
   if (parameters != nullptr && parameters->as_object() == nullptr)
     return invalid(place + ".parameters",
                    "must be a JSON schema, not " + std::string(parameters->type_name()));
@@ -93,6 +115,19 @@ Result<void> add_tool(const std::string& place, const std::string& name, const s
   if (description != nullptr) function.emplace_back("description", *description);
   if (parameters != nullptr) function.emplace_back("parameters", *parameters);
   to->tools.push_back(JsonObject{{"type", "function"}, {"function", std::move(function)}});
+  return {};
+}
+
+Result<void> make_strict(const std::string& place, ToolOffer* to) {
+  const Json& tool = to->tools.back();
+  auto schema = JsonSchema::compile_json(parameters_of(tool), {});
+  if (!schema.ok()) {
+    const bool known = schema.error().code == ErrorCode::kInvalid;
+    return Error{known ? ErrorCode::kInvalid : ErrorCode::kUnsupported,
+                 place + ".parameters can't be held to strictly: " + schema.error().message,
+                 place + ".parameters"};
+  }
+  to->strict.emplace_back(name_of(tool), std::make_shared<const JsonSchema>(std::move(*schema)));
   return {};
 }
 
@@ -111,7 +146,7 @@ Result<void> read_tools(std::string_view name, const Json& value, const FieldCon
     if (!function.name) return invalid(inside + ".name", "is missing");
     RETURN_IF_ERROR(add_tool(inside, *function.name, function.description ? &*function.description : nullptr,
                              function.parameters ? &*function.parameters : nullptr, context, to));
-    if (function.strict) to->strict.push_back(*function.name);
+    if (function.strict) RETURN_IF_ERROR(make_strict(inside, to));
   }
   return {};
 }
@@ -141,12 +176,68 @@ Result<void> read_tool_choice(std::string_view name, const Json& value, const Fi
 }
 
 Result<void> check_tool_offer(const ToolOffer& offer) {
-  const ToolChoice::Kind kind = offer.choice.kind;
-  const bool forced = kind == ToolChoice::Kind::kRequired || kind == ToolChoice::Kind::kNamed;
-  if (forced && offer.tools.empty()) return invalid("tool_choice", "needs tools");
-  if (kind == ToolChoice::Kind::kNamed && !offer.has(offer.choice.name))
+  if (offer.forced() && offer.tools.empty()) return invalid("tool_choice", "needs tools");
+  if (offer.choice.kind == ToolChoice::Kind::kNamed && offer.find(offer.choice.name) == nullptr)
     return invalid("tool_choice", "names " + offer.choice.name + ", which is none of the tools");
   return {};
+}
+
+namespace {
+
+// A schema that moves into another one takes its references along: "#" becomes `root`.
+void move_references(const std::string& root, Json* schema) {
+  if (JsonArray* items = std::get_if<JsonArray>(&schema->value())) {
+    for (Json& item : *items) move_references(root, &item);
+  }
+  JsonObject* members = std::get_if<JsonObject>(&schema->value());
+  if (members == nullptr || schema->find("$id") != nullptr) return;  // with a name of its own, it stays
+  for (auto& [key, member] : *members) {
+    if (key == "const" || key == "enum" || key == "default" || key == "examples") continue;
+    std::string* text = std::get_if<std::string>(&member.value());
+    if (text != nullptr && (key == "$ref" || key == "$dynamicRef") && text->starts_with('#')) {
+      *text = root + text->substr(1);
+    } else {
+      move_references(root, &member);
+    }
+  }
+}
+
+// Of a call whose arguments are defined elsewhere.
+Json call_schema(const Json& tool, const std::string& arguments) {
+  return JsonObject{{"type", "object"},
+                    {"properties", JsonObject{{"name", JsonObject{{"const", name_of(tool)}}},
+                                              {"arguments", JsonObject{{"$ref", arguments}}}}},
+                    {"required", JsonArray{"name", "arguments"}},
+                    {"additionalProperties", false}};
+}
+
+}  // namespace
+
+ForcedCall forced_call(const ToolOffer& offer) {
+  if (const std::string_view name = offer.forced_name(); !name.empty()) {
+    const Json* tool = offer.find(name);
+    const auto index = tool - offer.tools.data();
+    return {write_json(parameters_of(*tool)), "tools[" + std::to_string(index) + "].function.parameters"};
+  }
+  JsonArray calls;
+  JsonObject definitions;
+  for (const Json& tool : offer.tools) {
+    const std::string name = "arguments_" + std::to_string(calls.size()), place = "#/$defs/" + name;
+    Json arguments = parameters_of(tool);
+    move_references(place, &arguments);
+    definitions.emplace_back(name, std::move(arguments));
+    calls.push_back(call_schema(tool, place));
+  }
+  return {write_json(JsonObject{{"anyOf", std::move(calls)}, {"$defs", std::move(definitions)}}), "tools"};
+}
+
+std::string forced_call_begin(const ToolOffer& offer, CallForm form) {
+  const std::string tag = form == CallForm::kTagged ? "<tool_call>\n" : "";
+  const std::string_view name = offer.forced_name();
+  if (name.empty()) return tag;
+  // Without a space at the end: the tokens that the model knows begin with it.
+  const std::string_view key = form == CallForm::kTagged ? "arguments" : "parameters";
+  return tag + "{\"name\": \"" + std::string(name) + "\", \"" + std::string(key) + "\":";
 }
 
 namespace {

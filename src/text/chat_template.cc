@@ -81,6 +81,7 @@ Result<Value> Converter::convert(const Json& json, Place place, int32_t depth) c
 
 struct ChatTemplate::Impl {
   TemplateLimits limits;
+  std::string source;
   std::unique_ptr<const jinja::Template> tree;
 };
 
@@ -98,6 +99,7 @@ Result<ChatTemplate> ChatTemplate::compile(std::string_view source, const Templa
   if (!is_valid_utf8(source)) return Error{ErrorCode::kInvalid, "the chat template is not valid UTF-8", ""};
   auto impl = std::make_unique<Impl>();
   impl->limits = limits;
+  impl->source = source;
   ASSIGN_OR_RETURN(impl->tree, jinja::parse(source, limits));
   return ChatTemplate(std::move(impl));
 }
@@ -105,6 +107,10 @@ Result<ChatTemplate> ChatTemplate::compile(std::string_view source, const Templa
 bool ChatTemplate::mentions(std::string_view variable) const {
   const auto& names = impl_->tree->names;
   return std::find(names.begin(), names.end(), variable) != names.end();
+}
+
+bool ChatTemplate::spells(std::string_view text) const {
+  return impl_->source.find(text) != std::string::npos;
 }
 
 Result<RenderedText> ChatTemplate::render(const Json& trusted, const Json& foreign, std::time_t now) const {

@@ -39,8 +39,9 @@ class ChatTemplate {
   ChatTemplate& operator=(ChatTemplate&&) noexcept;
   ~ChatTemplate();
 
-  // Whether the template has a variable of this name.
+  // Whether the template has a variable of this name, and whether its source holds this text.
   bool mentions(std::string_view variable) const;
+  bool spells(std::string_view text) const;
 
   // `trusted` variables (bos_token, eos_token, add_generation_prompt) count as the template's own text,
   // `foreign` ones (messages, tools) as the caller's; both are objects whose members become variables. One
