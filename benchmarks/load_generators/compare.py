@@ -5,7 +5,8 @@
 
 Needs `pip install locust aiperf` in an environment of its own; a tool whose path is left out is not run. Closed loop: so many users, each asks
 again when it is answered. Truth is the mock's own record of each run: TTFT from the whole request's arrival to the moment before the first piece of
-text is handed to the socket, ITL between such moments, E2E until the last one. Printed: what each tool reports beside the truth of its own
+text is handed to the socket, ITL between such moments, E2E until the answer's end. One request more than `hussar bench` counts is the one by which
+it looks at the server first. Printed: what each tool reports beside the truth of its own
 run, in milliseconds, the requests it counted against those the mock ended, and the CPU time it took for each thousand pieces of text.
 """
 import argparse
@@ -83,8 +84,23 @@ def run_locust(options, url, folder):
     return {kind: {"p50": quantile(values, 0.5), "p99": quantile(values, 0.99)} for kind, values in by_kind.items()}, len(by_kind["e2e"]), ""
 
 
+def write_byte_tokenizer(folder):
+    """A tokenizer of single bytes in Hugging Face's format: AIPerf wants one to make prompts up, and else fetches one."""
+    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    others = [byte for byte in range(256) if byte not in printable]
+    letters = [chr(byte) for byte in printable] + [chr(256 + i) for i in range(len(others))]
+    byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}
+    folder.mkdir()
+    (folder / "tokenizer.json").write_text(json.dumps({
+        "version": "1.0", "truncation": None, "padding": None, "added_tokens": [], "normalizer": None, "pre_tokenizer": byte_level,
+        "post_processor": None, "decoder": byte_level,
+        "model": {"type": "BPE", "vocab": {letter: i for i, letter in enumerate(letters)}, "merges": []}}))
+    (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "PreTrainedTokenizerFast"}))
+    return str(folder)
+
+
 def run_aiperf(options, url, folder):
-    command = [options.aiperf, "profile", "-m", "mock", "--url", url, "--endpoint-type", "chat", "--streaming", "--tokenizer", "builtin",
+    command = [options.aiperf, "profile", "-m", "mock", "--url", url, "--endpoint-type", "chat", "--streaming", "--tokenizer", write_byte_tokenizer(folder / "tokenizer"), "--use-server-token-count",
                "--concurrency", str(options.users), "--benchmark-duration", str(options.seconds), "--benchmark-grace-period", "30",
                "--synthetic-input-tokens-mean", str(options.input_tokens), "--synthetic-input-tokens-stddev", "0",
                "--extra-inputs", f"max_tokens:{options.output_tokens}", "--artifact-dir", str(folder / "aiperf"), "--ui", "none"]

@@ -1,6 +1,7 @@
 """A model hub on this machine, in both dialects, that can be told to misbehave."""
 
 import collections
+import copy
 import hashlib
 import http.server
 import json
@@ -81,7 +82,7 @@ class Request(http.server.BaseHTTPRequestHandler):
         self.query = dict(urllib.parse.parse_qsl(self.url.query))
         self.file = self.requested_file()
         with hub.lock:
-            hub.requests.append(self)
+            hub.requests.append(copy.copy(self))  # a connection that is used again overwrites its handler
         try:
             if hub.faults(self):
                 return

@@ -33,10 +33,11 @@ std::string cell_id(const Variant& variant, int32_t users) {
 }
 
 // Where hardly an answer ends inside the steady window, the rate of the whole run is the better figure,
-// though its end, when no more requests come, counts against it.
-double qps_of(const Summary& summary, int32_t users) {
-  const bool steady = summary.qps_steady * summary.steady_s >= users;
-  return steady ? summary.qps_steady : summary.qps_whole;
+// though its end, when no more requests come, counts against it. Not so with think time: a run that ended
+// before all users came back shows the rush of its beginning, and no rate.
+double qps_of(const Variant& variant, const Summary& summary, int32_t users) {
+  if (summary.qps_steady * summary.steady_s >= users) return summary.qps_steady;
+  return variant.thinks ? kGap : summary.qps_whole;
 }
 
 Text memory_of(const std::vector<ServerSample>& samples) {
@@ -56,14 +57,14 @@ Text article_memory(const ArticleConcurrency& row) {
   return plain(format_given(row.gpu_memory_gb) + " GB");
 }
 
-std::vector<Text> measured_cells(const CellResult* cell, int32_t users) {
+std::vector<Text> measured_cells(const Variant& variant, const CellResult* cell, int32_t users) {
   if (cell == nullptr) return std::vector<Text>(7, no_figure());
   const Summary summary = summary_of(*cell);
   const bool any = summary.ok > 0;
   const auto& rate = summary.output_tokens_per_s_steady ? summary.output_tokens_per_s_steady
                                                         : summary.output_tokens_per_s_whole;
   return {plain(std::to_string(summary.ok)),
-          any ? plain(format_figure(qps_of(summary, users))) : no_figure(),
+          any ? plain(format_figure(qps_of(variant, summary, users))) : no_figure(),
           mean_with_interval_s(summary.e2e_ms),
           median_s(summary.ttft_ms),
           any && rate ? plain(format_figure(*rate)) : no_figure(),
@@ -99,7 +100,7 @@ Table users_table(const ArticleRun& run, const Variant& variant) {
     const std::string id = cell_id(variant, row.users);
     const CellResult* cell = run.find(id);
     std::vector<Text> cells = {plain(std::to_string(row.users))};
-    for (Text& one : measured_cells(cell, row.users)) cells.push_back(std::move(one));
+    for (Text& one : measured_cells(variant, cell, row.users)) cells.push_back(std::move(one));
     cells.push_back(cell ? memory_of(cell->server_samples) : no_figure());
     cells.push_back(plain(format_given(row.qps)));
     cells.push_back(plain(format_given(row.latency_s)));
@@ -111,14 +112,18 @@ Table users_table(const ArticleRun& run, const Variant& variant) {
     table.rows.push_back(std::move(cells));
   }
   if (variant.thinks) {
-    table.notes.push_back({"With 2 s of think time on average, QPS can't exceed users / 2.",
-                           "平均思考 2 秒时，QPS 不可能超过用户数 / 2。"});
+    table.notes.push_back(
+        {"With 2 s of think time on average, QPS can't exceed users / 2. No QPS stands where fewer than one "
+         "answer a user "
+         "ended in the steady window.",
+         "平均思考 2 秒时，QPS 不可能超过用户数 / 2。稳定时段内每个用户结束的回答不足一个时，不给出 QPS。"});
   }
   return table;
 }
 
 Chart chart_of(const ArticleRun& run, const std::string& id, const Text& title, const Text& y_label,
-               double (*figure)(const Summary&, int32_t), double ArticleConcurrency::*theirs) {
+               double (*figure)(const Variant&, const Summary&, int32_t),
+               double ArticleConcurrency::*theirs) {
   Chart chart;
   chart.id = id;
   chart.title = title;
@@ -129,7 +134,7 @@ Chart chart_of(const ArticleRun& run, const std::string& id, const Text& title, 
     for (const ArticleConcurrency& row : article_concurrency()) {
       const CellResult* cell = run.find(cell_id(variant, row.users));
       series.x.push_back(row.users);
-      series.y.push_back(has_figures(cell) ? figure(summary_of(*cell), row.users) : kGap);
+      series.y.push_back(has_figures(cell) ? figure(variant, summary_of(*cell), row.users) : kGap);
     }
     chart.series.push_back(std::move(series));
   }
@@ -289,23 +294,26 @@ Section concurrency_section(const ArticleRun& run) {
       {"Each user sends its next request when it has the answer to the last one, and perhaps thought; "
        "up to 512 new tokens, as in the article. QPS counts answers that ended in the steady window; where "
        "fewer "
-       "than one a user did, those of the whole run. In brackets: 95 % intervals of a mean, the least and "
+       "than one a user did, those of the whole run, or, with think time, none. In brackets: 95 % intervals "
+       "of a mean, the least and "
        "the "
        "greatest of a median.",
        "每个用户收到上一个回答（也许再思考片刻）之后才发下一个请求；与文章相同，最多 512 个新 token。QPS "
-       "统计稳定时段内结束的回答；若平均每个用户不足一个，则统计整个过程。括号内为均值的 95 % "
+       "统计稳定时段内结束的回答；若平均每个用户不足一个，则统计整个过程；有思考时间时不给出。括号内为均值的 "
+       "95 % "
        "区间，或中位数的最小与最大值。"}};
   for (const Text& sentence : trouble_point(run)) section.paragraphs.push_back(sentence);
   for (const Text& sentence : maximum_connections(run)) section.paragraphs.push_back(sentence);
   for (const Variant& variant : variants()) section.tables.push_back(users_table(run, variant));
   section.tables.push_back(connection_table(run));
   section.tables.push_back(burst_table(run));
-  section.charts = {chart_of(run, "concurrency_qps", {"Answers a second", "每秒回答数"}, {"QPS", "QPS"},
-                             qps_of, &ArticleConcurrency::qps),
-                    chart_of(
-                        run, "concurrency_latency", {"Mean latency", "平均延迟"}, {"seconds", "秒"},
-                        [](const Summary& summary, int32_t) { return summary.e2e_ms.mean / 1000; },
-                        &ArticleConcurrency::latency_s)};
+  section.charts = {
+      chart_of(run, "concurrency_qps", {"Answers a second", "每秒回答数"}, {"QPS", "QPS"}, qps_of,
+               &ArticleConcurrency::qps),
+      chart_of(
+          run, "concurrency_latency", {"Mean latency", "平均延迟"}, {"seconds", "秒"},
+          [](const Variant&, const Summary& summary, int32_t) { return summary.e2e_ms.mean / 1000; },
+          &ArticleConcurrency::latency_s)};
   section.notes = concurrency_contradictions();
   return section;
 }

@@ -25,6 +25,9 @@ constexpr double kPlannedShare = 0.8;
 constexpr int32_t kJsonPromptTokens = 200;
 constexpr int32_t kTurnPromptTokens = 40;
 constexpr int32_t kShortPromptTokens = 40;
+// A token behind so many others is taken to cost twice as much as the first: a small model reads about as
+// many bytes of their keys and values as of its own weights.
+constexpr double kDoublingTokens = 4096;
 
 int32_t asked_tokens(const ArticleOptions& options) {
   return options.output_tokens > 0 ? options.output_tokens : kArticleOutputTokens;
@@ -233,7 +236,8 @@ double estimated_seconds(const Cell& cell, const ArticleOptions& options, const 
     case CellKind::kLatency:
       return latency_s(cell, speed);
     case CellKind::kLongOutput:
-      return cell.repetitions * request_s(speed, kShortPromptTokens, cell.output_tokens);
+      return cell.repetitions * request_s(speed, kShortPromptTokens, cell.output_tokens) *
+             (1 + cell.output_tokens / (2 * kDoublingTokens));
     case CellKind::kConcurrency:
       return concurrency_s(cell, options, speed);
     case CellKind::kConnections:

@@ -91,6 +91,21 @@ TEST(Estimate, BatchesUpToEightAreBetweenTheMeasuredSpeeds) {
   EXPECT_DOUBLE_EQ(tokens_per_s_of(speed, 8), 100);
 }
 
+TEST(FitToBoxes, LeavesTimeForDecodingToSlowDownInALongAnswer) {
+  ArticleOptions options;
+  options.quick = true;
+  Speed speed;  // at first: 8,192 tokens took such a server more than twice the 19 s that this promises
+  speed.tokens_per_s = 430;
+  speed.tokens_per_s_at_8 = 1100;
+  speed.prompt_tokens_per_s = 3400;
+  auto plan = make_plan(options);
+  fit_to_boxes(options, speed, &plan);
+  const auto cell =
+      std::find_if(plan.begin(), plan.end(), [](const Cell& c) { return c.kind == CellKind::kLongOutput; });
+  ASSERT_NE(cell, plan.end());
+  EXPECT_EQ(cell->output_tokens, 4096);
+}
+
 TEST(FitToBoxes, ShortensAnswersUntilEachDimensionFits) {
   ArticleOptions options;
   options.quick = true;

@@ -206,7 +206,9 @@ TEST(ConcurrencySection, CountsAndComparesUsers) {
   refused.outcome = Outcome::kHttp429;
   refused.detail = "too many";
   records.push_back(refused);
-  run.cells = {cell_of("concurrency/short/no_think/10", records)};
+  run.cells = {cell_of("concurrency/short/no_think/10", records),
+               cell_of("concurrency/short/think/25", records),
+               cell_of("concurrency/1024/think/25", {records.begin(), records.begin() + 9})};
   run.cells[0].server_samples.resize(2);
   run.cells[0].server_samples[1].resident_bytes = 2e9;
   check_all(run);
@@ -215,6 +217,10 @@ TEST(ConcurrencySection, CountsAndComparesUsers) {
   EXPECT_EQ(at(table, "10", "n"), "100");
   EXPECT_EQ(at(table, "10", "QPS"), "10.0");
   EXPECT_EQ(at(table, "10", "QPS · article"), "8.7");
+  // Users who think need to have come back, or there is no rate.
+  EXPECT_EQ(at(table_of(section, "concurrency_short_think"), "25", "QPS"), "10.0");
+  EXPECT_EQ(at(table_of(section, "concurrency_1024_think"), "25", "n"), "9");
+  EXPECT_EQ(at(table_of(section, "concurrency_1024_think"), "25", "QPS"), kNoFigure);
   EXPECT_EQ(at(table, "10", "mean latency s"), "1.00 (1.00 – 1.00)");
   EXPECT_EQ(at(table, "10", "errors"), format_percent(1.0 / 101) + " (http_429: 1)");
   EXPECT_EQ(at(table, "75", "errors", 1), "1.2 %");
