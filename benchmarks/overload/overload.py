@@ -33,7 +33,7 @@ REFUSAL_MS_MAX = 50
 
 
 class Server:
-    def __init__(self, options):
+    def __init__(self, options, *flags):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -41,7 +41,8 @@ class Server:
         self.log = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(
             [BINARY, "serve", "--model", str(options.model), "--port", str(self.port), "--running-max", str(options.running),
-             "--queue-max", str(options.queue), "--queue-wait-ms-max", str(options.wait_ms), "--log-level", "warning"],
+             "--queue-max", str(options.queue), "--queue-wait-ms-max", str(options.wait_ms), "--log-level", "warning",
+             *flags],
             stdout=self.log, stderr=subprocess.STDOUT)
         while True:
             try:
