@@ -273,14 +273,16 @@ LoadEstimate Scheduler::load(TenantId id, double share) const {
   if (!cost_.known()) return load;
   // As many run together as do now, while some wait; else as many as can.
   const double full = load.waiting > 0 ? std::max(1, load.running) : limits_.running_max;
-  const double prompt_row = cost_.prompt_row_seconds(), generated_row = cost_.seconds(0, full) / full;
+  const double prompt_row = cost_.added_row_seconds(), generated_row = cost_.seconds(0, full) / full;
   load.prompt_tokens_per_second = prompt_row > 0 ? 1 / prompt_row : 0;
   load.generated_tokens_per_second = generated_row > 0 ? 1 / generated_row : 0;
   load.request_seconds = mean_prompt_rows_ * prompt_row + mean_generated_ * generated_row;
   if (load.waiting == 0 && !slots_free_.empty()) return load;
-  // Its tenant's queue ahead of it, at the tenant's share, then until one of those that run ends.
+  // Its tenant's queue ahead of it, at the tenant's share, then until one of those that run ends; with the
+  // room that promises have, since a bound is held against it.
   load.wait_seconds = (prompt_tokens * prompt_row + generated * generated_row) * (share + shares) / share +
                       load.request_seconds;
+  load.wait_seconds *= 1 + cost_.relative_error();
   return load;
 }
 

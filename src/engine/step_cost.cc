@@ -35,7 +35,7 @@ double StepCost::Line::at(double r) const {
   return mean_seconds + std::min(slope, mean_seconds / mean_rows) * (r - mean_rows);
 }
 
-double StepCost::added_by_row() const {
+double StepCost::added_row_seconds() const {
   return added_rows_ > 0 ? added_seconds_ / added_rows_ : prompt_row_seconds();
 }
 
@@ -47,7 +47,7 @@ double StepCost::prompt_row_seconds() const {
 double StepCost::seconds(double prompt_rows, double generated_rows) const {
   if (!known() || prompt_rows + generated_rows <= 0) return 0;
   if (generated_rows <= 0) return prompt_.at(prompt_rows);
-  return generated_.at(generated_rows) + added_by_row() * prompt_rows;
+  return generated_.at(generated_rows) + added_row_seconds() * prompt_rows;
 }
 
 void StepCost::observe(int32_t prompt_rows, int32_t generated_rows, double seconds) {

@@ -16,7 +16,8 @@ class StepCost {
   // Prompts and generated rows have been seen. Until then every estimate is 0.
   bool known() const { return generated_.weight > 0 && prompt_.weight > 0; }
   double seconds(double prompt_rows, double generated_rows) const;
-  double prompt_row_seconds() const;
+  double prompt_row_seconds() const;  // in a step of its own
+  double added_row_seconds() const;   // to a step that generates
   // How far estimates were off lately, as a share of the estimate: what a promise should leave as room.
   double relative_error() const { return relative_error_; }
 
@@ -29,8 +30,6 @@ class StepCost {
     void add(double r, double s);
     double at(double r) const;
   };
-
-  double added_by_row() const;
 
   Line generated_, prompt_;                    // of steps that hold one kind alone
   double added_rows_ = 0, added_seconds_ = 0;  // by prompt rows to steps that hold both
