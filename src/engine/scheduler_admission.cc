@@ -13,6 +13,10 @@ constexpr int32_t kReserve = 8;            // one in so many slots and blocks is
 constexpr double kRoundingSeconds = 1e-6;  // that sums of step times may be off by
 constexpr double kFade = 0.95;             // of a request's size by the next one's
 
+// By what a forecast is stretched before it is relied on: twice the mean error of a step's estimate, since
+// steps err together where the machine slows down.
+double room_of(const StepCost& cost) { return 1 + 2 * cost.relative_error(); }
+
 double seconds_between(TimePoint from, TimePoint to) {
   return std::chrono::duration<double>(to - from).count();
 }
@@ -177,18 +181,23 @@ bool Scheduler::harms_promise(const WaitingRequest& candidate, CandidateStart st
   const auto late = [next_step](double end, const Request& request) {
     return end > seconds_between(next_step, request.deadline) + kRoundingSeconds;
   };
+  // What the candidate changes is looked at with room to spare, what is without it is taken as it comes.
+  const auto late_after = [&](size_t index, const Request& request) {
+    return late(ends_after_[index] * room_of(cost_), request);
+  };
   const size_t running = running_.size();
-  if (start == CandidateStart::kInTurn && late(ends_after_[running + place_after], candidate.request))
-    return true;
+  if (start == CandidateStart::kInTurn && late_after(running + place_after, candidate.request)) return true;
   for (size_t i = 0; i < running; ++i) {
     const Request& request = at(running_[i]).request;
-    if (request.has_deadline() && !late(ends_held_[i], request) && late(ends_after_[i], request)) return true;
+    if (request.has_deadline() && !late(ends_held_[i], request) && late_after(i, request)) return true;
   }
+  // Whose deadline comes first changes nothing for those that wait: it was to start now in any case.
+  if (known_before && place_before == place_after) return false;
   for (size_t i = 0; i < urgent_.size(); ++i) {
     const Request& request = urgent_[i]->request;
     const size_t before = running + i + (i >= place_before ? 1 : 0);
     const size_t after = running + i + (i >= place_after ? 1 : 0);
-    if (!late(ends_before_[before], request) && late(ends_after_[after], request)) return true;
+    if (!late(ends_before_[before], request) && late_after(after, request)) return true;
   }
   return false;
 }
@@ -204,7 +213,7 @@ Result<void> Scheduler::check_deadline(RequestId id, TimePoint now) {
   const WaitingRequest& waiting = *waiting_.find(id);
   if (!cost_.known()) return {};
   const double left = seconds_between(now + rest_of_step(now), waiting.request.deadline);
-  const double room = 1 + cost_.relative_error();
+  const double room = room_of(cost_);
   const auto milliseconds = [room](double seconds) {
     return static_cast<int64_t>(std::ceil(std::min(seconds * room, 1e9) * 1000));
   };
@@ -282,7 +291,7 @@ LoadEstimate Scheduler::load(TenantId id, double share) const {
   // room that promises have, since a bound is held against it.
   load.wait_seconds = (prompt_tokens * prompt_row + generated * generated_row) * (share + shares) / share +
                       load.request_seconds;
-  load.wait_seconds *= 1 + cost_.relative_error();
+  load.wait_seconds *= room_of(cost_);
   return load;
 }
 
