@@ -7,6 +7,7 @@
 #include <chrono>
 #include <functional>
 #include <map>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,7 @@ class SchedulerWorld {
   using Duration = std::chrono::nanoseconds;
   struct Costs {
     Duration base{5'000'000}, prompt_row{100'000}, generated_row{200'000};
+    int noise_percent = 0;  // steps take up to so much more or less
   };
   struct Known {
     Request request;
@@ -62,7 +64,10 @@ class SchedulerWorld {
     take_events();
     scheduler_.plan(now_, &plan_);
     scheduler_.check_integrity();
-    if (plan_.parts.empty()) return false;
+    if (plan_.parts.empty()) {
+      EXPECT_EQ(scheduler_.counts().waiting, 0) << "nothing runs although something waits";
+      return false;
+    }
     int32_t generated_rows = 0;
     std::vector<SampledToken> sampled;
     for (const StepPart& part : plan_.parts) {
@@ -72,7 +77,10 @@ class SchedulerWorld {
       SampledToken& token = sampled.emplace_back();
       token.token = known.stops_after > 0 && known.generated + 1 >= known.stops_after ? kStop : kText;
     }
-    const Duration whole = cost(plan_.rows - generated_rows, generated_rows);
+    const int noise = costs_.noise_percent;
+    const int percent =
+        noise == 0 ? 100 : 100 - noise + static_cast<int>(random_() % (2 * static_cast<unsigned>(noise) + 1));
+    const Duration whole = cost(plan_.rows - generated_rows, generated_rows) * percent / 100;
     now_ += whole / 2;
     if (while_running) while_running();
     now_ += whole - whole / 2;
@@ -103,6 +111,7 @@ class SchedulerWorld {
   const std::vector<std::string> token_bytes_ = {"a", ""};
   BlockPool pool_;
   Scheduler scheduler_;
+  std::mt19937_64 random_{1};
   StepPlan plan_;
   std::vector<TokenEvent> events_;
   std::map<RequestId, Known> requests_;
