@@ -118,7 +118,7 @@ def test_a_reader_that_goes_away_leaves_the_others_alone(server, client):
         other = pool.submit(ask, client, seed=1, response_format=schema_format(PERSON))
         stream.close()
         assert other.result() == alone
-    assert server.wait_until_idle()["hussar:kv_blocks{state=\"used\"}"] == 0
+    assert server.wait_until_idle()["hussar_kv_blocks{state=\"used\"}"] == 0
 
 
 def nested_one_of(depth):
@@ -132,7 +132,7 @@ def nested_one_of(depth):
 HOSTILE = {
     "nested oneOf": {"json": nested_one_of(14)},
     "60,000 alternatives": {"json": {"enum": [f"value number {i}" for i in range(60_000)]}},
-    "60,000 choices of a billion": {"regex": "((a{1,500}b?){1,500}c?){1,500}"},
+    "an expression of many alternatives": {"regex": "|".join(f"value {i} of {i * 7}" for i in range(40_000))},
     "a long string": {"json": {"type": "string", "minLength": 10**9}},
     "a schema without an instance": {"json": {"$ref": "#"}},
     "a list within itself": {"json": {"type": "array", "minItems": 1, "items": {"$ref": "#"}}},
@@ -153,7 +153,7 @@ def test_hostile_schemas_cost_their_senders_a_400(start_server):
             assert "\n" not in answer["error"]["message"]
             assert beside.result()[2]["choices"][0]["text"] == alone
     metrics = server.metrics()
-    assert metrics["hussar:schema_refused_total"] == len(HOSTILE)
+    assert metrics["hussar_schema_refused_total"] == len(HOSTILE)
     assert metrics['vllm:request_success_total{finished_reason="error"}'] == 0
 
 
