@@ -8,6 +8,7 @@
 #include "grammar/json_schema_documents.h"
 #include "grammar/json_schema_format.h"
 #include "grammar/json_schema_keywords.h"
+#include "grammar/json_schema_older_drafts.h"
 #include "grammar/json_schema_uri.h"
 
 namespace hussar {
@@ -18,8 +19,7 @@ using Place = SchemaDocuments::Place;
 // Works through a queue of subschemas, each of which adds those that it mentions; nothing recurses.
 class Compiler {
  public:
-  explicit Compiler(const JsonSchema::Options& options)
-      : options_(options), documents_(options.documents, options.limits.json) {}
+  explicit Compiler(const JsonSchema::Options& options) : options_(options), documents_(options) {}
 
   Result<SchemaProgram> compile(std::string_view text) {
     ASSIGN_OR_RETURN(const Place root, documents_.add_root(text));
@@ -66,7 +66,8 @@ class Compiler {
   std::deque<SchemaId> queue_;
   std::map<std::pair<uint32_t, uint32_t>, SchemaId> id_by_node_;  // document and node
   std::unordered_map<std::string_view, const SchemaRegex*> regex_by_text_;
-  std::unordered_map<std::string, uint32_t> dynamic_names_;  // to program_.dynamic_anchors
+  std::unordered_map<std::string, uint32_t> dynamic_names_;  // to program_.dynamic_anchors, and the next
+  std::vector<const std::vector<Place>*> dynamic_places_;    // of each name, growing while documents are read
   size_t regex_instructions_ = 0;
 };
 
@@ -98,6 +99,7 @@ Result<void> Compiler::fill(SchemaId id) {
     node.kind = SchemaNode::Kind::kKeywords;
     const KeywordReader reader(&documents_, node.source, node.document);
     const SchemaDialect dialect = documents_.dialect(node.resource);
+    RETURN_IF_ERROR(refuse_other_meanings(reader, dialect.draft));
     RETURN_IF_ERROR(read_references(reader, &node));
     if (dialect.validation) {
       RETURN_IF_ERROR(read_validation_keywords(reader, &node));
@@ -250,18 +252,20 @@ Result<const SchemaRegex*> Compiler::regex(const KeywordReader& reader, std::str
 
 uint32_t Compiler::dynamic_name(std::string name) {
   const auto [known, is_new] =
-      dynamic_names_.emplace(std::move(name), static_cast<uint32_t>(program_.dynamic_anchors.size()));
-  if (is_new) program_.dynamic_anchors.emplace_back();
+      dynamic_names_.emplace(std::move(name), static_cast<uint32_t>(dynamic_places_.size()));
+  if (is_new) {
+    dynamic_places_.push_back(&documents_.dynamic_anchors(known->first));
+    program_.dynamic_anchors.emplace_back();
+  }
   return known->second;
 }
 
 // Those that have come since the last time.
 Result<void> Compiler::add_dynamic_anchors() {
-  for (const auto& [name, index] : dynamic_names_) {
-    const std::vector<Place>& places = documents_.dynamic_anchors(name);
-    auto& anchors = program_.dynamic_anchors[index];
-    while (anchors.size() < places.size()) {
-      const Place& place = places[anchors.size()];
+  for (size_t i = 0; i < dynamic_places_.size(); ++i) {
+    auto& anchors = program_.dynamic_anchors[i];
+    while (anchors.size() < dynamic_places_[i]->size()) {
+      const Place& place = (*dynamic_places_[i])[anchors.size()];
       SchemaId id = kNoSchema;
       RETURN_IF_ERROR(add(place, &id));
       anchors.emplace_back(place.resource, id);

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "base/utf8.h"
+#include "grammar/json_schema_older_drafts.h"
 #include "grammar/json_schema_uri.h"
 
 namespace hussar {
@@ -73,18 +74,13 @@ bool step_into(TreeValue value, const std::string& token, TreeValue* part) {
 
 }  // namespace
 
-Error schema_error(ErrorCode code, std::string_view keyword, const std::string& pointer,
-                   std::string_view reason) {
-  const std::string where = pointer.empty() ? "the root" : shown(pointer);
-  return Error{code, "'" + std::string(keyword) + "' at " + where + ": " + std::string(reason),
-               std::string(keyword)};
-}
-
 Error SchemaDocuments::error(ErrorCode code, std::string_view keyword, TreeValue schema, uint32_t document,
                              std::string_view reason) const {
   std::string pointer = documents_[document].tree->pointer_to(schema.node());
   if (document != 0) pointer = documents_[document].uri + "#" + pointer;
-  return schema_error(code, keyword, pointer, reason);
+  const std::string where = pointer.empty() ? "the root" : shown(pointer);
+  return Error{code, "'" + std::string(keyword) + "' at " + where + ": " + std::string(reason),
+               std::string(keyword)};
 }
 
 Result<SchemaDocuments::Place> SchemaDocuments::add_root(std::string_view text) {
@@ -198,6 +194,9 @@ Result<SchemaDialect> SchemaDocuments::read_dialect(TreeValue schema, uint32_t d
     return error(ErrorCode::kInvalid, "$schema", schema, document, "must be a URI without a fragment");
   const std::string uri(without_fragment(name.string()));
   if (uri == kDialectUri) return SchemaDialect();
+  if (older_drafts_ == JsonSchema::OlderDrafts::kReadAs2020) {
+    if (const auto draft = older_draft(uri)) return SchemaDialect{.draft = *draft};
+  }
   const auto metaschema = find_or_add(uri);
   if (!metaschema.ok()) {
     return error(ErrorCode::kUnsupported, "$schema", schema, document,
@@ -206,7 +205,7 @@ Result<SchemaDialect> SchemaDocuments::read_dialect(TreeValue schema, uint32_t d
   TreeValue vocabulary;
   if (!resources_[*metaschema].root.get("$vocabulary", &vocabulary) || vocabulary.kind() != TreeKind::kObject)
     return SchemaDialect();
-  SchemaDialect dialect{false, false, false, false};
+  SchemaDialect dialect{.applicator = false, .unevaluated = false, .validation = false};
   for (uint32_t i = 0; i < vocabulary.size(); ++i) {
     const std::string_view key = vocabulary.key(i);
     const std::string_view known =

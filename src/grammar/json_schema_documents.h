@@ -16,6 +16,7 @@
 #include "base/json.h"
 #include "base/result.h"
 #include "grammar/json_schema_program.h"
+#include "grammar/json_schema_validator.h"
 
 namespace hussar {
 
@@ -28,22 +29,21 @@ struct SchemaSource {
 // The metaschemas of draft 2020-12, under their own URIs.
 std::span<const SchemaSource> builtin_metaschemas();
 
+enum class SchemaDraft : uint8_t { k6, k7, k2019, k2020 };  // in their order
+
 // The vocabularies that change what is checked. Core always applies; the others only describe.
 struct SchemaDialect {
   bool applicator = true;
   bool unevaluated = true;
   bool validation = true;
   bool format_assertion = false;
+  SchemaDraft draft = SchemaDraft::k2020;  // older ones are read as if they were this one
 };
-
-// "'minimum' at /properties/a: <reason>", the root being "the root".
-Error schema_error(ErrorCode code, std::string_view keyword, const std::string& pointer,
-                   std::string_view reason);
 
 class SchemaDocuments {
  public:
-  SchemaDocuments(std::span<const SchemaSource> others, const JsonLimits& limits)
-      : others_(others), limits_(limits) {}
+  explicit SchemaDocuments(const JsonSchema::Options& options)
+      : others_(options.documents), limits_(options.limits.json), older_drafts_(options.older_drafts) {}
 
   struct Place {
     TreeValue value;
@@ -62,11 +62,10 @@ class SchemaDocuments {
   // All $dynamicAnchors of a name in what has been read so far.
   const std::vector<Place>& dynamic_anchors(const std::string& name) { return dynamic_anchors_[name]; }
 
-  // Names the keyword and where it stands.
+  // Names the keyword and where it stands: "'minimum' at "/properties/a": <reason>", or "at the root".
   Error error(ErrorCode code, std::string_view keyword, TreeValue schema, uint32_t document,
               std::string_view reason) const;
   const SchemaDialect& dialect(uint32_t resource) const { return resources_[resource].dialect; }
-  size_t documents() const { return documents_.size(); }
   // REQUIRES: nothing else is called afterwards.
   std::vector<SchemaDocument> release() { return std::move(documents_); }
 
@@ -91,6 +90,7 @@ class SchemaDocuments {
 
   std::span<const SchemaSource> others_;
   JsonLimits limits_;
+  JsonSchema::OlderDrafts older_drafts_;
   std::vector<SchemaDocument> documents_;
   std::vector<Resource> resources_;
   std::unordered_map<std::string, uint32_t> resource_by_uri_;

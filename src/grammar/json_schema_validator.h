@@ -65,9 +65,15 @@ class JsonSchema {
     SchemaRegex::Limits regex;
     size_t regex_instructions_max = 200'000;  // of all patterns together
   };
+  // A $schema that names draft 6, 7 or 2019-09. Read as 2020-12, a keyword that has another meaning there is
+  // refused by name (json_schema_older_drafts.h), so that every schema that compiles means what its draft
+  // says.
+  enum class OlderDrafts { kRefuse, kReadAs2020 };
+
   struct Options {
     Limits limits;
     Formats formats = Formats::kAnnotate;
+    OlderDrafts older_drafts = OlderDrafts::kRefuse;
     // What a reference may lead to outside the schema. The draft's metaschemas are always there. Nothing is
     // ever fetched.
     std::span<const SchemaSource> documents;

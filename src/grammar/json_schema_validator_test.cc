@@ -249,6 +249,52 @@ TEST(JsonSchema, FormatsDescribeUnlessAsserted) {
   EXPECT_EQ(regex.validate("\"\\\\p{Script=Greek}\"", {}).kind, Kind::kUndecided);
 }
 
+TEST(JsonSchema, OlderDraftsAreReadAsThisOneOrRefusedByName) {
+  JsonSchema::Options options;
+  options.older_drafts = JsonSchema::OlderDrafts::kReadAs2020;
+  const std::string draft7 = R"({"$schema":"http://json-schema.org/draft-07/schema#",)";
+  const JsonSchema schema =
+      compiled(draft7 + R"("$ref":"#/definitions/a","definitions":{"a":{"minimum":3}}})", options);
+  EXPECT_EQ(schema.validate("2", {}).keyword, "minimum");
+  EXPECT_TRUE(schema.validate("3", {}).is_valid());
+  const auto refused_keyword = [&](const std::string& start, const std::string& rest) {
+    const Error error = refusal(start + rest, options);
+    EXPECT_EQ(error.code, ErrorCode::kUnsupported) << rest;
+    return error.field;
+  };
+  for (const std::string keyword :
+       {"dependencies", "additionalItems", "$recursiveRef", "$recursiveAnchor", "unevaluatedItems",
+        "prefixItems", "dependentRequired", "dependentSchemas", "unevaluatedProperties", "minContains",
+        "maxContains"})
+    EXPECT_EQ(refused_keyword(draft7, R"("not":{")" + keyword + R"(":{}}})"), keyword);
+  EXPECT_EQ(refused_keyword(draft7, R"("not":{"$ref":"#","type":"null"}})"), "type");
+  const std::string draft2019 = R"({"$schema":"https://json-schema.org/draft/2019-09/schema",)";
+  EXPECT_EQ(refused_keyword(draft2019, R"("unevaluatedItems":false})"), "unevaluatedItems");
+  EXPECT_FALSE(
+      compiled(draft2019 + R"("$ref":"#/$defs/a","type":"null","$defs":{"a":{"minContains":0}}})", options)
+          .validate("1", {})
+          .is_valid());
+  EXPECT_EQ(refusal(draft7 + R"("items":[true]})", options).code, ErrorCode::kUnsupported);
+  EXPECT_EQ(refusal(R"({"$schema":"http://json-schema.org/draft-04/schema#"})", options).code,
+            ErrorCode::kUnsupported);
+}
+
+// Each anchor is found only after the queue of subschemas has run empty once more.
+TEST(JsonSchema, ManyDynamicAnchorsInARowAreFound) {
+  constexpr int kCount = 2'000;
+  std::string base = R"({"$id":"base","$defs":{)", resources;
+  for (int i = 0; i <= kCount; ++i) {
+    const std::string n = std::to_string(i);
+    base += (i == 0 ? "\"" : ",\"") + n + R"(":{"$dynamicAnchor":"a)" + n + "\"}";
+    if (i == kCount) break;
+    resources += R"(,"r)" + n + R"(":{"$id":"r)" + n + R"(","$defs":{"x":{"$dynamicAnchor":"a)" + n +
+                 R"(","$dynamicRef":"base#a)" + std::to_string(i + 1) + "\"}}}";
+  }
+  const JsonSchema schema =
+      compiled(R"({"$dynamicRef":"base#a0","$defs":{"base":)" + base + "}}" + resources + "}}");
+  EXPECT_TRUE(schema.validate("1", {}).is_valid());
+}
+
 TEST(JsonSchema, CompilesFromAParsedSchemaToo) {
   const Json schema = JsonObject{{"multipleOf", 0.01}, {"maximum", int64_t{9007199254740993}}};
   const auto result = JsonSchema::compile_json(schema, {});
