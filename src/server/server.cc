@@ -52,12 +52,9 @@ bool is_json_type(const std::string* content_type) {
          equals_ignoring_case(parameter, "charset=\"utf-8\"");
 }
 
-Result<CompletionRequest> read_completion(const Json& body, const FieldContext& context) {
-  return read_completion_request(Endpoint::kCompletions, body, context);
-}
-
-Result<CompletionRequest> read_chat(const Json& body, const FieldContext& context) {
-  return read_completion_request(Endpoint::kChat, body, context);
+template <Endpoint kEndpoint>
+Result<CompletionRequest> read_for(const Json& body, const FieldContext& context) {
+  return read_completion_request(kEndpoint, body, context);
 }
 
 class ServerImpl : public Server {
@@ -111,6 +108,9 @@ class ServerImpl : public Server {
     Action action;
   };
   static const std::vector<Route>& routes();
+
+  // The path as the table of routes has it, or "other".
+  static std::string_view known_path(std::string_view path);
 
   void handle(HttpRequest request, Responder responder);
   void route(RequestLog log, HttpRequest&& request, Responder&& responder);
@@ -256,10 +256,15 @@ void ServerImpl::keep() {
   }
 }
 
+std::string_view ServerImpl::known_path(std::string_view path) {
+  const auto route = std::ranges::find(routes(), path, &Route::path);
+  return route == routes().end() ? "other" : route->path;
+}
+
 void ServerImpl::handle(HttpRequest request, Responder responder) {
   RequestLog log;
   log.id = request.id;
-  log.route = "other";
+  log.route = known_path(request.path);
   log.peer = request.peer;
   log.received = request.received;
   responder.add_headers(gate_.open(request, &log));
@@ -273,7 +278,6 @@ void ServerImpl::route(RequestLog log, HttpRequest&& request, Responder&& respon
   std::string allowed;
   for (const Route& route : routes()) {
     if (route.path != request.path) continue;
-    log.route = route.path;
     if (route.method == method) return (this->*route.action)(log, std::move(request), std::move(responder));
     allowed += (allowed.empty() ? "" : ", ") + std::string(route.method);
   }
@@ -452,11 +456,11 @@ void ServerImpl::generate_within(Result<SharedGrammar> grammar, const RequestLog
 }
 
 void ServerImpl::post_completions(const RequestLog& log, HttpRequest&& request, Responder&& responder) {
-  post_generation(&read_completion, log, std::move(request), std::move(responder));
+  post_generation(&read_for<Endpoint::kCompletions>, log, std::move(request), std::move(responder));
 }
 
 void ServerImpl::post_chat(const RequestLog& log, HttpRequest&& request, Responder&& responder) {
-  post_generation(&read_chat, log, std::move(request), std::move(responder));
+  post_generation(&read_for<Endpoint::kChat>, log, std::move(request), std::move(responder));
 }
 
 void ServerImpl::post_responses(const RequestLog& log, HttpRequest&& request, Responder&& responder) {

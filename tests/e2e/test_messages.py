@@ -86,3 +86,16 @@ def test_errors_have_that_apis_shape(server, claude):
         claude.messages.create(model="other", max_tokens=5, messages=WATER)
     status, _, body = post(server, "/v1/messages", b"{")
     assert status == 400 and body["type"] == "error"
+
+
+def test_keys_are_taken_and_refused_as_that_api_does(start_server, tmp_path):
+    keys = tmp_path / "keys.json"
+    keys.write_text('{"keys": [{"name": "ada", "key": "secret-of-ada"}]}')
+    server = start_server("--api-keys", str(keys))
+    asked = dict(model=NAME, max_tokens=2, messages=WATER)
+    with anthropic.Anthropic(base_url=server.url, api_key="secret-of-ada", max_retries=0) as known:
+        assert known.messages.create(**asked).usage.output_tokens == 2
+    with anthropic.Anthropic(base_url=server.url, api_key="another", max_retries=0) as unknown:
+        with pytest.raises(anthropic.AuthenticationError) as refused:
+            unknown.messages.create(**asked)
+    assert refused.value.body["type"] == "error" and refused.value.body["error"]["type"] == "authentication_error"
