@@ -158,7 +158,7 @@ TEST(EngineGrammar, AnswersComeToTheirEndInTime) {
       R"({"type":"object","properties":{"name":{"type":"string","pattern":"^[a-z ]*$"},"tags":{"type":"array","items":)"
       R"({"type":"object","properties":{"id":{"type":"integer"},"on":{"type":"boolean"}},"required":["id","on"]}},)"
       R"("next":{"anyOf":[{"type":"null"},{"type":"array","items":{"type":"boolean"},"minItems":3}]}},)"
-      R"("required":["name","tags","next"]})";
+      R"("required":["name","tags","next"],"additionalProperties":false})";
   const auto json = grammar_of(GrammarKind::kJsonSchema, person, vocabulary);
   const auto brackets =
       grammar_of(GrammarKind::kEbnf, "root ::= \"(\" root \")\" | \"[\" root \"]\" root | \"x\"", vocabulary);

@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "base/check.h"
+#include "base/json.h"
 #include "grammar/ending.h"
 #include "grammar/internal/compiled_grammar_impl.h"
 #include "grammar/matcher.h"
@@ -38,38 +39,46 @@ std::string choices_as_ebnf(const std::vector<std::string>& choices) {
   return out;
 }
 
-// JSON is written on one line, with ", " and ": " between its parts, as json.dumps of Python does: white
-// space that a model may choose is white space that it may repeat until its tokens are used up.
-xgrammar::Grammar json_grammar(const std::string& schema) {
-  return xgrammar::Grammar::FromJSONSchema(schema, /*any_whitespace=*/false, /*indent=*/std::nullopt,
-                                           std::pair<std::string, std::string>(", ", ": "),
-                                           /*strict_mode=*/true);
+// The grammar as the library's EBNF, or as an expression, and what it doesn't ensure.
+struct Source {
+  std::string text;
+  std::vector<SchemaCheck> checks;
+};
+
+Result<Source> schema_source(const std::string& schema) {
+  ASSIGN_OR_RETURN(const Json parsed, parse_json(schema, {.bytes_max = schema.size(), .depth_max = 1000}));
+  auto planned = plan_schema(parsed, {});
+  if (auto* plan = std::get_if<SchemaPlan>(&planned))
+    return Source{std::move(plan->grammar), std::move(plan->checks)};
+  const auto& refusal = std::get<SchemaRefusal>(planned);
+  return Error{refusal.code, refusal.message(), ""};
 }
 
-xgrammar::Grammar library_grammar(const GrammarSpec& spec) {
+Result<Source> source_of(const GrammarSpec& spec) {
   switch (spec.kind) {
     case GrammarKind::kJsonObject:
-      return json_grammar(R"({"type":"object","additionalProperties":true})");
+      return schema_source(R"({"type":"object"})");
     case GrammarKind::kJsonSchema:
-      return json_grammar(spec.text);
-    case GrammarKind::kRegex:
-      return xgrammar::Grammar::FromRegex(spec.text);
+      return schema_source(spec.text);
     case GrammarKind::kChoice:
-      return xgrammar::Grammar::FromEBNF(choices_as_ebnf(spec.choices));
+      return Source{choices_as_ebnf(spec.choices), {}};
+    case GrammarKind::kRegex:
     case GrammarKind::kEbnf:
-      return xgrammar::Grammar::FromEBNF(spec.text);
+      break;
   }
-  return xgrammar::Grammar::FromEBNF(spec.text);
+  return Source{spec.text, {}};
 }
 
 // With what is derived from the library's grammar.
 Result<std::shared_ptr<const CompiledGrammar>> complete(std::shared_ptr<const GrammarVocabulary> vocabulary,
-                                                        xgrammar::CompiledGrammar grammar) {
+                                                        xgrammar::CompiledGrammar grammar,
+                                                        std::vector<SchemaCheck> checks) {
   auto made = without_throwing([&] {
     EndingTable endings(grammar.GetGrammar(), vocabulary->impl().bytes);
     std::vector<uint32_t> mask(Matcher::mask_words(vocabulary->vocab_size()));
-    return std::make_unique<CompiledGrammar::Impl>(CompiledGrammar::Impl{
-        std::move(vocabulary), std::move(grammar), std::move(endings), std::move(mask), 0});
+    return std::make_unique<CompiledGrammar::Impl>(
+        CompiledGrammar::Impl{std::move(vocabulary), std::move(grammar), std::move(checks),
+                              std::move(endings), std::move(mask), 0});
   });
   if (!made.ok()) return std::move(made).error();
   CompiledGrammar::Impl* const impl = made->get();
@@ -173,12 +182,15 @@ Result<std::shared_ptr<const CompiledGrammar>> CompiledGrammar::compile(
   if (spec.kind == GrammarKind::kChoice && spec.choices.empty()) {
     return Error{ErrorCode::kInvalid, "there is nothing to choose from", ""};
   }
+  ASSIGN_OR_RETURN(Source source, source_of(spec));
   auto grammar = without_throwing([&] {
     xgrammar::GrammarCompiler compiler(vocabulary->impl().info, /*max_threads=*/1, /*cache_enabled=*/false);
-    return compiler.CompileGrammar(library_grammar(spec));
+    return compiler.CompileGrammar(spec.kind == GrammarKind::kRegex
+                                       ? xgrammar::Grammar::FromRegex(source.text)
+                                       : xgrammar::Grammar::FromEBNF(source.text));
   });
   if (!grammar.ok()) return std::move(grammar).error();
-  return complete(std::move(vocabulary), std::move(*grammar));
+  return complete(std::move(vocabulary), std::move(*grammar), std::move(source.checks));
 }
 
 Result<std::string> CompiledGrammar::serialise() const {
@@ -186,18 +198,20 @@ Result<std::string> CompiledGrammar::serialise() const {
 }
 
 Result<std::shared_ptr<const CompiledGrammar>> CompiledGrammar::deserialise(
-    const std::string& bytes, std::shared_ptr<const GrammarVocabulary> vocabulary) {
+    const std::string& bytes, std::vector<SchemaCheck> checks,
+    std::shared_ptr<const GrammarVocabulary> vocabulary) {
   auto read = without_throwing(
       [&] { return xgrammar::CompiledGrammar::DeserializeJSON(bytes, vocabulary->impl().info); });
   if (!read.ok()) return std::move(read).error();
   auto* grammar = std::get_if<xgrammar::CompiledGrammar>(&*read);
   if (grammar == nullptr)
     return Error{ErrorCode::kInvalid, "this is no compiled grammar of the vocabulary", ""};
-  return complete(std::move(vocabulary), std::move(*grammar));
+  return complete(std::move(vocabulary), std::move(*grammar), std::move(checks));
 }
 
 int32_t CompiledGrammar::vocab_size() const { return impl_->vocabulary->vocab_size(); }
 const std::vector<TokenId>& CompiledGrammar::stop_ids() const { return impl_->vocabulary->stop_ids(); }
+const std::vector<SchemaCheck>& CompiledGrammar::checks() const { return impl_->checks; }
 int32_t CompiledGrammar::tokens_min() const { return impl_->tokens_min; }
 std::span<const uint32_t> CompiledGrammar::first_mask() const { return impl_->first_mask; }
 size_t CompiledGrammar::memory_bytes() const {

@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "base/types.h"
 #include "grammar/grammar_spec.h"
+#include "grammar/schema_gate.h"
 
 namespace hussar {
 
@@ -42,21 +43,28 @@ class CompiledGrammar {
   static constexpr int64_t kShortestBytesMax = 64
                                                << 10;  // a grammar whose shortest answer is longer is refused
 
+  // A schema goes through plan_schema() first, so that what is compiled never lets through more than the
+  // schema and its checks() do.
+  //
   // Takes as long and as much memory as the grammar library likes: what comes from elsewhere goes through
-  // GrammarCompiler. Errors: kInvalid (malformed, or no answer can fit it), kOutOfMemory.
+  // GrammarCompiler. Errors: kInvalid (malformed, or no answer can fit it), kUnsupported (a keyword that
+  // can't be enforced), kTooLarge, kOutOfMemory.
   static Result<std::shared_ptr<const CompiledGrammar>> compile(
       const GrammarSpec& spec, std::shared_ptr<const GrammarVocabulary> vocabulary);
 
   // The result as bytes, for another process with the same vocabulary, and back. Errors: kInvalid.
   Result<std::string> serialise() const;
   static Result<std::shared_ptr<const CompiledGrammar>> deserialise(
-      const std::string& bytes, std::shared_ptr<const GrammarVocabulary> vocabulary);
+      const std::string& bytes, std::vector<SchemaCheck> checks,
+      std::shared_ptr<const GrammarVocabulary> vocabulary);
 
   explicit CompiledGrammar(std::unique_ptr<const Impl> impl);
   ~CompiledGrammar();
 
   int32_t vocab_size() const;
   const std::vector<TokenId>& stop_ids() const;
+  // What a schema asks for beyond the grammar: a finished answer has to be validated for it.
+  const std::vector<SchemaCheck>& checks() const;
   // Tokens that suffice for the shortest answer, the end token included.
   int32_t tokens_min() const;
   // The tokens that an answer may begin with: [ceil(vocab_size / 32)], bit set = allowed.

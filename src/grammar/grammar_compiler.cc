@@ -175,9 +175,13 @@ Result<SharedGrammar> GrammarCompiler::compile_in_child(const GrammarSpec& spec)
   }
   switch (answer->outcome) {
     case GrammarOutcome::kCompiled:
-      return CompiledGrammar::deserialise(answer->text, vocabulary_);
+      return CompiledGrammar::deserialise(answer->text, std::move(answer->checks), vocabulary_);
     case GrammarOutcome::kInvalid:
       return Error{ErrorCode::kInvalid, answer->text, ""};
+    case GrammarOutcome::kUnsupported:
+      return Error{ErrorCode::kUnsupported, answer->text, ""};
+    case GrammarOutcome::kTooLarge:
+      return Error{ErrorCode::kTooLarge, answer->text, ""};
     case GrammarOutcome::kTime:
       return over_limit("compiling it takes longer than", limits_.cpu_ms_max, "ms");
     case GrammarOutcome::kMemory:

@@ -48,8 +48,9 @@ class GrammarCompiler {
   // What compile() would give, when that is known already.
   std::optional<Result<SharedGrammar>> find(const GrammarSpec& spec);
 
-  // Errors: kInvalid (malformed, or no answer can fit it), kTooLarge (over a limit: the message names it);
-  // kIo and kOutOfMemory when the compiling process can't be had, which is not the sender's fault.
+  // Errors: kInvalid (malformed, or no answer can fit it), kUnsupported (a keyword that can't be enforced),
+  // kTooLarge (over a limit: the message names it); kIo and kOutOfMemory when the compiling process can't be
+  // had, which is not the sender's fault.
   Result<SharedGrammar> compile(const GrammarSpec& spec);
 
   // Ends what is being compiled: that call, and all later ones, fail with kCancelled. For a server that

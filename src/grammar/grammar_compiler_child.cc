@@ -51,16 +51,25 @@ void limit_this_process(const GrammarLimits& limits) {
 
 GrammarAnswerFrame compile(const GrammarJobFrame& job, std::shared_ptr<const GrammarVocabulary> vocabulary) {
   const auto outcome_of = [](const Error& error) {
-    return error.code == ErrorCode::kOutOfMemory ? GrammarOutcome::kMemory : GrammarOutcome::kInvalid;
+    switch (error.code) {
+      case ErrorCode::kOutOfMemory:
+        return GrammarOutcome::kMemory;
+      case ErrorCode::kUnsupported:
+        return GrammarOutcome::kUnsupported;
+      case ErrorCode::kTooLarge:
+        return GrammarOutcome::kTooLarge;
+      default:
+        return GrammarOutcome::kInvalid;
+    }
   };
   const auto grammar = CompiledGrammar::compile(job.spec, std::move(vocabulary));
-  if (!grammar.ok()) return {outcome_of(grammar.error()), grammar.error().message};
+  if (!grammar.ok()) return {outcome_of(grammar.error()), grammar.error().message, {}};
   auto bytes = (*grammar)->serialise();
-  if (!bytes.ok()) return {outcome_of(bytes.error()), bytes.error().message};
+  if (!bytes.ok()) return {outcome_of(bytes.error()), bytes.error().message, {}};
   if (bytes->size() > static_cast<size_t>(job.limits.result_bytes_max)) {
-    return {GrammarOutcome::kResultTooLarge, ""};
+    return {GrammarOutcome::kResultTooLarge, "", {}};
   }
-  return {GrammarOutcome::kCompiled, std::move(*bytes)};
+  return {GrammarOutcome::kCompiled, std::move(*bytes), (*grammar)->checks()};
 }
 
 // The fork's whole life.
@@ -83,12 +92,13 @@ GrammarOutcome outcome_of_death(int status) {
 GrammarAnswerFrame fork_job(const GrammarJobFrame& job,
                             const std::shared_ptr<const GrammarVocabulary>& vocabulary) {
   int ends[2];
-  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return {GrammarOutcome::kCrashed, ""};
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+    return {GrammarOutcome::kCrashed, "", {}};
   const pid_t pid = fork();
   if (pid < 0) {
     close(ends[0]);
     close(ends[1]);
-    return {GrammarOutcome::kCrashed, ""};
+    return {GrammarOutcome::kCrashed, "", {}};
   }
   if (pid == 0) {
     close(ends[0]);
@@ -108,7 +118,7 @@ GrammarAnswerFrame fork_job(const GrammarJobFrame& job,
   GrammarAnswerFrame answer;
   if (bytes.ok() && decode_frame(*bytes, &answer).ok()) return answer;
   const bool late = !bytes.ok() && bytes.error().code == ErrorCode::kCancelled;
-  return {late ? GrammarOutcome::kTime : outcome_of_death(status), ""};
+  return {late ? GrammarOutcome::kTime : outcome_of_death(status), "", {}};
 }
 
 }  // namespace

@@ -140,6 +140,11 @@ std::string encode_frame(const GrammarAnswerFrame& frame) {
   std::string out;
   put(static_cast<uint64_t>(frame.outcome), &out);
   put(frame.text, &out);
+  put(frame.checks.size(), &out);
+  for (const SchemaCheck& check : frame.checks) {
+    put(check.keyword, &out);
+    put(check.path, &out);
+  }
   return out;
 }
 
@@ -148,6 +153,10 @@ Result<void> decode_frame(std::string_view bytes, GrammarAnswerFrame* frame) {
   frame->outcome = static_cast<GrammarOutcome>(
       std::min<uint64_t>(reader.number(), static_cast<uint64_t>(GrammarOutcome::kCrashed)));
   frame->text = reader.text();
+  for (uint64_t left = std::min<uint64_t>(reader.number(), bytes.size()); left > 0; --left) {
+    std::string keyword = reader.text();
+    frame->checks.push_back({std::move(keyword), reader.text()});
+  }
   return reader.finish();
 }
 

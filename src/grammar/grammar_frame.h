@@ -13,6 +13,7 @@
 #include "base/types.h"
 #include "grammar/grammar_limits.h"
 #include "grammar/grammar_spec.h"
+#include "grammar/schema_gate.h"
 
 namespace hussar {
 
@@ -27,10 +28,20 @@ struct GrammarJobFrame {
 };
 
 // How a compilation ended.
-enum class GrammarOutcome : uint8_t { kCompiled, kInvalid, kTime, kMemory, kResultTooLarge, kCrashed };
+enum class GrammarOutcome : uint8_t {
+  kCompiled,
+  kInvalid,
+  kUnsupported,
+  kTooLarge,
+  kTime,
+  kMemory,
+  kResultTooLarge,
+  kCrashed
+};
 struct GrammarAnswerFrame {
   GrammarOutcome outcome = GrammarOutcome::kCrashed;
   std::string text;  // the compiled grammar as bytes, or what is wrong
+  std::vector<SchemaCheck> checks;
 };
 
 std::string encode_frame(const GrammarVocabularyFrame& frame);

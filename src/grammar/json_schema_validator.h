@@ -1,5 +1,5 @@
 // JSON Schema, draft 2020-12: whether a finished JSON text is an instance of a schema. It shares no code with
-// the grammar that generates texts, so that each can be held against the other.
+// the grammar that generates texts, the reading of URIs aside, so that each can be held against the other.
 //
 // Checked, exactly as the draft says:
 //   core          $id $anchor $dynamicAnchor $ref $dynamicRef $defs $schema $vocabulary

@@ -28,12 +28,17 @@ struct SchemaLimits {
   int32_t nodes_max = 20'000;         // subschemas met, after $ref
   int32_t conjunctions_max = 4'000;   // sets of subschemas that one value must satisfy together
   int32_t alternatives_max = 256;     // ways to satisfy one such set: anyOf and the like, multiplied out
+  int64_t work_max = 100'000;         // steps to multiply alternatives out and tell them apart
   int32_t enum_values_max = 5'000;    // of one enum
   int32_t pattern_bytes_max = 2'000;  // of one pattern
   int32_t pattern_states_max =
-      2'000;  // of one string's automaton: patterns, lengths and excluded names together
+      2'000;                     // of one string's automaton: patterns, lengths and excluded names together
+  int64_t multiple_max = 1'000;  // multipleOf, without its decimal point
   int32_t repetitions_max =
       10'000;  // minLength, minItems and the like; higher upper bounds are checked or refused too
+  int32_t length_min_max = 256;  // minLength, where there is no pattern
+  // States of strings and property names in which most characters may follow: 5 ms each for the compiler.
+  int32_t open_states_max = 400;
   int32_t rules_max = 20'000;           // of the grammar
   int32_t expressions_max = 200'000;    // of the grammar: literals, classes, references, operators
   int32_t shortest_bytes_max = 65'536;  // of the schema's shortest instance

@@ -31,6 +31,7 @@ struct GrammarVocabulary::Impl {
 struct CompiledGrammar::Impl {
   std::shared_ptr<const GrammarVocabulary> vocabulary;
   xgrammar::CompiledGrammar grammar;
+  std::vector<SchemaCheck> checks;
   EndingTable endings;
   std::vector<uint32_t> first_mask;
   int32_t tokens_min = 0;
