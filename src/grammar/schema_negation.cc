@@ -210,18 +210,19 @@ void SchemaExpander::negate_object(Node node, Alternatives* out) {
     }
   }
   if (const Json* properties = schema.find("properties"); properties != nullptr) {
-    for (const auto& [name, value] : *properties->as_object()) {
+    // By member, since not every compiler lets a lambda capture a structured binding.
+    for (const auto& property : *properties->as_object()) {
       object([&](ObjectFacet* facet) {
-        facet->require(name);
-        facet->layers.push_back({{{name, negated(ref_of(value))}}, {}, kAllowAll});
+        facet->require(property.first);
+        facet->layers.push_back({{{property.first, negated(ref_of(property.second))}}, {}, kAllowAll});
       });
     }
   }
   if (const Json* dependent = schema.find("dependentRequired"); dependent != nullptr) {
-    for (const auto& [name, names] : *dependent->as_object()) {
-      for (const Json& other : *names.as_array()) {
+    for (const auto& dependency : *dependent->as_object()) {
+      for (const Json& other : *dependency.second.as_array()) {
         object([&](ObjectFacet* facet) {
-          facet->require(name);
+          facet->require(dependency.first);
           facet->layers.push_back(absent(*other.as_string()));
         });
       }
