@@ -1,6 +1,7 @@
 """The JSON Schema test suite (draft 2020-12), python's jsonschema as the second judge, and our validator through its test tool."""
 
 import dataclasses
+import decimal
 import json
 import os
 import pathlib
@@ -16,6 +17,10 @@ BUILD = pathlib.Path(os.environ.get("HUSSAR_BUILD", ROOT / "build"))
 SUITE = ROOT / "build/third_party/jsonschema-4.26.0/json"
 TESTS = SUITE / "tests/draft2020-12"
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
+
+# Division must be exact for numbers of as many digits as a random text has.
+decimal.getcontext().prec = 4000
+WHOLE_DIGITS_MAX = 1000
 
 
 @dataclasses.dataclass
@@ -48,6 +53,17 @@ def remotes(drafts=("draft2020-12",)):
             continue
         documents[f"http://localhost:1234/{name}"] = json.loads(path.read_text(encoding="utf-8"))
     return documents
+
+
+def exact_number(digits):
+    number = decimal.Decimal(digits)
+    return int(number) if number.adjusted() < WHOLE_DIGITS_MAX and number == number.to_integral_value() else number
+
+
+def exact(value):
+    """A value, or a JSON text, with decimals in place of floats: as doubles, 0.07 would be no multiple of 0.01. 1.0 becomes 1, for which alone
+    jsonschema takes it where an integer is wanted."""
+    return json.loads(value if isinstance(value, str) else json.dumps(value), parse_float=exact_number)
 
 
 def python_validator(schema, documents):

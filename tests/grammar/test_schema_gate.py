@@ -6,7 +6,6 @@ when one of its spellings is.
 """
 
 import collections
-import decimal
 import itertools
 import json
 import random
@@ -14,14 +13,11 @@ import subprocess
 
 import jsonschema
 import pytest
-from schema_suite import BUILD, TESTS, Validator, groups
+from schema_suite import BUILD, TESTS, Validator, exact, groups
 
 SPELLINGS_MAX = 1000
 DRAWS = 8
 ENFORCED_SHARE_MIN = 0.75
-# Division must be exact for numbers of as many digits as a random text has.
-decimal.getcontext().prec = 4000
-
 # The standard takes `format` for an annotation; the gate enforces it, so that texts of another format can't be written.
 ANNOTATION_FILES = {"format.json"}
 
@@ -43,11 +39,6 @@ def spellings(value):
         yield repr(value)
     else:
         yield json.dumps(value, ensure_ascii=False)
-
-
-def exact(value):
-    """With decimals in place of floats: as doubles, 0.07 would be no multiple of 0.01."""
-    return json.loads(value if isinstance(value, str) else json.dumps(value), parse_float=decimal.Decimal)
 
 
 def run_tool(lines):

@@ -1,6 +1,6 @@
 // Judges and scores for the Python tests: a JSON array a line on standard input, its answer a line on
 // standard output.
-//   ["tasks"]              every task with its fields
+//   ["tasks"]              every task with its prompt and fields
 //   ["judge", task, answer]  what judge_answer says
 //   ["long", text, wanted]   what score_long_text says
 #include <cstdio>
@@ -29,6 +29,7 @@ Json describe(const JsonTask& task) {
                                    {"other_names", std::move(others)}});
   }
   return JsonObject{{"id", task.id},
+                    {"prompt", task.prompt},
                     {"names_keys", task.names_keys},
                     {"fields", std::move(fields)},
                     {"schema", schema_of(task)}};
