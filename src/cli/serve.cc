@@ -74,6 +74,10 @@ void add_grammar_flags(FlagTable* flags, ServeOptions* o) {
   flags->add_int("--schema-cache-bytes-max", &limits.cache_bytes_max, 0, kBytesMax, "of compiled ones kept");
   flags->add_int("--schema-queue-max", &o->server.grammar_queue_max, 1, 1'000'000,
                  "that wait to be compiled");
+  flags->add_int("--schema-attempts-max", &o->server.schema_attempts_max, 1, 1000,
+                 "at an answer that fails its schema's check");
+  flags->add_int("--schema-retry-tokens-max", &o->server.schema_retry_tokens_max, 0, 1'000'000,
+                 "that the failed ones may take");
   flags->add_int("--mask-threads", &o->load.mask_threads, 1, 256, "that find which tokens a schema allows");
   flags->add_int("--mask-wait-us-max", &o->load.mask_wait_us_max, 0, 1'000'000, "for them before a step");
 }

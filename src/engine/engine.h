@@ -39,7 +39,8 @@ struct EngineCounters {
   int64_t prompt_tokens = 0;  // of admitted requests, cached ones included
   int64_t prefix_queried_tokens = 0, prefix_hit_tokens = 0;
   int64_t generated_tokens = 0;  // committed
-  int64_t surplus_tokens = 0;    // computed for a sequence that had ended meanwhile
+  int64_t surplus_tokens = 0;    // computed for a sequence that had ended, or thrown away with its answer
+  int64_t checks_failed = 0;     // answers that did not pass their check
   int64_t rows = 0;              // tokens that went through the model, of prompts and of answers
   int64_t steps = 0;
   int64_t steps_by_rows[16] = {};  // of at most 1, 2, 4, ... rows; the last one holds all larger ones

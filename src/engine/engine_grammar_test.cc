@@ -3,11 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <condition_variable>
-#include <mutex>
 #include <random>
 
 #include "base/json.h"
+#include "engine/collected_answer.h"
 #include "engine/engine_loop.h"
 #include "engine/fake_backend.h"
 #include "grammar/testing_vocabulary.h"
@@ -17,40 +16,6 @@ namespace {
 
 constexpr int32_t kVocabSize = 300;  // more logits than tokens
 constexpr int kRequests = 40;
-
-class Collected {
- public:
-  EventSink sink() {
-    return [this](std::span<const TokenEvent> events) {
-      std::lock_guard lock(mutex_);
-      for (const TokenEvent& event : events) {
-        EXPECT_FALSE(last_) << "an event after the last one";
-        if (event.token >= 0) tokens_.push_back(event.token);
-        if (event.finish) last_ = event;
-      }
-      changed_.notify_all();
-    };
-  }
-  TokenEvent wait() {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return last_.has_value(); });
-    return *last_;
-  }
-  void wait_for_tokens(size_t count) {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return tokens_.size() >= count || last_; });
-  }
-  std::vector<TokenId> tokens() {
-    std::lock_guard lock(mutex_);
-    return tokens_;
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::vector<TokenId> tokens_;
-  std::optional<TokenEvent> last_;
-};
 
 FakeBackend::Options device() {
   FakeBackend::Options options;
@@ -104,7 +69,7 @@ struct Whole {
   TokenEvent last;
 };
 
-Whole whole(Collected* collected) {
+Whole whole(CollectedAnswer* collected) {
   static const std::vector<std::string> bytes = testing_token_bytes();
   Whole answer;
   answer.last = collected->wait();
@@ -116,7 +81,7 @@ Whole whole(Collected* collected) {
 }
 
 Whole alone(const Request& request) {
-  Collected collected;
+  CollectedAnswer collected;
   const auto engine = start(1'000'000);
   CHECK(engine->submit(request, collected.sink()).ok());
   return whole(&collected);
@@ -128,7 +93,7 @@ void expect_answers_of_their_own(int64_t mask_wait_us_max) {
   std::mt19937 random(seed);
   const auto grammars = some_grammars();
   std::vector<Request> requests;
-  std::vector<Collected> answers(kRequests);
+  std::vector<CollectedAnswer> answers(kRequests);
   const auto engine = start(mask_wait_us_max);  // ends before what its sinks write to, here and below
   for (int i = 0; i < kRequests; ++i) {
     requests.push_back(request_with(grammars[random() % grammars.size()], &random));
@@ -169,7 +134,7 @@ TEST(EngineGrammar, AnswersComeToTheirEndInTime) {
       requests.push_back(request_with(grammar, &random));
       requests.back().tokens_max = tokens_max;
     }
-    std::vector<Collected> answers(requests.size());
+    std::vector<CollectedAnswer> answers(requests.size());
     const auto engine = start(2000);
     for (size_t i = 0; i < requests.size(); ++i) {
       ASSERT_TRUE(engine->submit(requests[i], answers[i].sink()).ok());
@@ -202,7 +167,7 @@ TEST(EngineGrammar, ACancelledOneLeavesTheOthersAlone) {
   std::mt19937 random(seed);
   const auto endless = grammar_of(GrammarKind::kRegex, "[a-z]*0", testing_vocabulary());
   std::vector<Request> requests;
-  std::vector<Collected> answers(kRequests);
+  std::vector<CollectedAnswer> answers(kRequests);
   const auto engine = start(2000);
   std::vector<RequestId> ids;
   for (int i = 0; i < kRequests; ++i) {
@@ -230,7 +195,7 @@ TEST(EngineGrammar, ACancelledOneLeavesTheOthersAlone) {
 
 TEST(EngineGrammar, OneThatCanNotGoOnEndsAlone) {
   std::mt19937 random(1);
-  Collected stuck, forbidden, fine;
+  CollectedAnswer stuck, forbidden, fine;
   const auto engine = start(2000);
   Request no_way_on = request_with(grammar_of(GrammarKind::kRegex, "cd", testing_vocabulary()), &random);
   no_way_on.bias = {{'d', -INFINITY}};

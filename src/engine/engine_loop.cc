@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "engine/answer_checks.h"
 #include "engine/block_pool.h"
 #include "engine/grammar_masks.h"
 #include "engine/sampler.h"
@@ -58,9 +59,12 @@ class EngineLoop final : public Engine {
   void run();
   // Waits for masks within the step's budget and says who sits out.
   void settle_masks();
+  // Lets pass, or begin anew, what has been checked.
+  void settle_checks();
   // Cancels what is to be cancelled, ends what is late, and plans a step; false when the engine is to end.
   bool plan_step();
   void cancel_queued(TimePoint now);
+  void follow_answer(int32_t slot, TokenId token);
   void release_and_start_slots();
   Result<void> run_step();
   Result<StepOutput> sample();
@@ -102,6 +106,7 @@ class EngineLoop final : public Engine {
   // -----------------------------------------------------------------------------------------------------------
   Sampler sampler_;
   GrammarMasks masks_;
+  AnswerChecks checks_;
   int32_t sitting_out_ = 0;
   int64_t masks_late_ = 0;
   StepPlan plan_;
@@ -129,7 +134,8 @@ EngineLoop::EngineLoop(const EngineOptions& options, EngineParts parts)
       pool_(options.kv_blocks, backend_->info().kv_block_tokens),
       scheduler_(scheduler_limits(options, backend_->info()), pool_, token_bytes_),
       sampler_(options.running_max),
-      masks_(options.running_max, parts.vocab_size, options.mask_threads) {
+      masks_(options.running_max, parts.vocab_size, options.mask_threads),
+      checks_(options.running_max) {
   counters_.blocks_all = counters_.blocks_free = options.kv_blocks;
   counters_.last_step = Clock::now();
   thread_ = std::thread([this] { run(); });
@@ -204,11 +210,16 @@ void EngineLoop::shutdown() {
 void EngineLoop::run() {
   for (;;) {
     settle_masks();
+    settle_checks();
     if (!plan_step()) break;
     release_and_start_slots();
     publish();
     if (plan_.parts.empty() && sitting_out_ > 0) {
       masks_.wait_for_late_until(Clock::now() + kLateTurn);
+      continue;
+    }
+    if (plan_.parts.empty() && checks_.under_way()) {
+      checks_.wait_until(Clock::now() + kLateTurn);
       continue;
     }
     if (plan_.parts.empty()) {
@@ -264,11 +275,25 @@ void EngineLoop::settle_masks() {
   }
 }
 
+void EngineLoop::settle_checks() {
+  if (!checks_.under_way()) return;
+  for (const AnswerChecks::Verdict& verdict : checks_.take()) {
+    std::lock_guard lock(mutex_);
+    const TimePoint now = Clock::now();
+    if (verdict.result.ok()) {
+      scheduler_.pass(verdict.slot, now, &events_);
+    } else {
+      scheduler_.reject(verdict.slot, verdict.result.error().message, now, &events_);
+    }
+  }
+}
+
 void EngineLoop::release_and_start_slots() {
   for (int32_t slot : plan_.ended) {
     backend_->end_sequence(slot);
     sampler_.end(slot);
     masks_.end(slot);
+    checks_.end(slot);
   }
   for (int32_t slot : plan_.started) {
     const Scheduler::SequenceView sequence = scheduler_.sequence(slot);
@@ -302,11 +327,23 @@ Result<void> EngineLoop::run_step() {
     scheduler_.commit(plan_, output.rows, Clock::now(), &events_);
   }
   // The next masks are worked out while the sinks take these tokens.
-  for (size_t i = 0; i < rows_.size(); ++i) {
-    const int32_t slot = rows_[i].slot;
-    if (masks_.has_grammar(slot) && scheduler_.is_running(slot)) masks_.advance(slot, output.rows[i].token);
-  }
+  for (size_t i = 0; i < rows_.size(); ++i) follow_answer(rows_[i].slot, output.rows[i].token);
   return {};
+}
+
+// Has the next mask worked out, or the answer checked.
+void EngineLoop::follow_answer(int32_t slot, TokenId token) {
+  if (!masks_.has_grammar(slot)) return;
+  if (scheduler_.is_running(slot)) return masks_.advance(slot, token);
+  if (!scheduler_.awaits_check(slot)) return;
+  const Scheduler::SequenceView sequence = scheduler_.sequence(slot);
+  std::string answer;
+  for (const TokenId id : sequence.tokens.subspan(static_cast<size_t>(sequence.prompt_tokens))) {
+    const bool ends = std::ranges::find(sequence.request.stop_ids, id) != sequence.request.stop_ids.end();
+    if (!ends && static_cast<size_t>(id) < token_bytes_.size())
+      answer += token_bytes_[static_cast<size_t>(id)];
+  }
+  checks_.begin(slot, sequence.request.grammar, std::move(answer));
 }
 
 // A token after which an answer's grammar could not come to its end in time is sampled anew without it. That
@@ -375,6 +412,7 @@ void EngineLoop::publish() {
     c.prefix_hit_tokens = counts.prefix_hit_tokens;
     c.generated_tokens = counts.generated_tokens;
     c.surplus_tokens = counts.surplus_tokens;
+    c.checks_failed = counts.checks_failed;
     c.rows = counts.rows;
     c.steps = counts.steps;
     std::ranges::copy(counts.steps_by_rows, c.steps_by_rows);

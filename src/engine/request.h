@@ -41,6 +41,11 @@ struct Request {
   // Null: none. With one, tokens_min is 0 and the grammar's stop ids are among stop_ids: they are sampled
   // only where the document is whole.
   std::shared_ptr<const CompiledGrammar> grammar;
+  // Where the grammar leaves something to be checked, no event comes before the whole answer has passed. One
+  // that fails is thrown away and drawn anew, attempts_max times in all, as long as the failed ones have
+  // taken no more than retry_tokens_max tokens beside the tokens_max of the answer; then it ends with kError.
+  int32_t attempts_max = 1;
+  int32_t retry_tokens_max = 0;
   int32_t logprobs_top = -1;  // as in SampleRow
   std::string cache_salt;     // prompts share cached blocks only under the same salt
 
@@ -53,6 +58,7 @@ struct Request {
   double tenant_share = 1;  // what the tenant is entitled to, in (0, 1]; 1: there is no other
 
   bool has_deadline() const { return deadline != TimePoint::max(); }
+  bool is_checked() const { return grammar != nullptr && !grammar->checks().empty(); }
 };
 
 // One committed token, or the end. The last event of a request has `finish` and comes exactly once.
@@ -67,9 +73,12 @@ struct TokenEvent {
   int32_t prompt_tokens = 0;
   int32_t cached_prompt_tokens = 0;  // of those, taken from the prefix cache
   int32_t generated_tokens = 0;      // committed ones up to the one that ended the answer
+  int32_t attempts = 1;              // at the answer; more than one where it is checked
+  int32_t discarded_tokens = 0;      // that were generated and thrown away
   TokenId stop_token = -1;           // the stop id that ended it, or -1
   TimePoint admitted;                // with the last event: when the request left the queue
   std::string error;                 // with kError
+  bool check_failed = false;         // with kError: no attempt at the answer passed its check
 };
 
 // Called on the engine thread, in order, with the events of one request of one step; must not block.

@@ -4,11 +4,15 @@
 #include <limits>
 #include <span>
 
+#include "base/seeds.h"
+
 namespace hussar {
 
 namespace {
 
 constexpr float kForbidden = -std::numeric_limits<float>::infinity();
+// Of the attempts after a likeliest answer that did not pass its check: the likeliest one would be the same.
+constexpr float kRetryTemperature = 0.7f;
 
 // Forbids the token that would complete a bad word behind `generated`.
 void forbid_bad_words(const Request& request, std::span<const TokenId> generated,
@@ -40,8 +44,11 @@ SampleRow Sampler::row(int32_t slot, const Scheduler::SequenceView& sequence, in
   row.logit_row = logit_row;
   row.slot = slot;
   row.position = static_cast<int32_t>(sequence.tokens.size());
-  row.seed = request.seed;
+  // Not the seed of another choice: those are made of the seed itself.
+  row.seed =
+      sequence.attempt == 0 ? request.seed : nth_seed(~request.seed, static_cast<uint64_t>(sequence.attempt));
   row.params = request.sample;
+  if (sequence.attempt > 0 && row.params.temperature == 0) row.params.temperature = kRetryTemperature;
   row.allow_mask = request.allowed ? request.allowed->data() : nullptr;
   row.bias = bias;
   row.logprobs_top = request.logprobs_top;

@@ -98,6 +98,8 @@ void Scheduler::plan(TimePoint now, StepPlan* plan) {
   plan->started.clear();
   plan->ended.clear();
   plan->ended.swap(slots_ended_);
+  plan->ended.insert(plan->ended.end(), slots_anew_.begin(), slots_anew_.end());
+  plan->started.swap(slots_anew_);
   admit_waiting(now, plan);
   choose_sitting_out();
   for (int32_t slot : running_) {
@@ -151,6 +153,7 @@ bool Scheduler::admit(const WaitingRequest& waiting, TimePoint now, StepPlan* pl
   sequence.computed = sequence.cached_tokens = hits * pool_.block_tokens();
   if (sequence.request.stops) sequence.stops.emplace(sequence.request.stops);
   sequence.admitted = now;
+  sequence.tokens_left = tokens_of(sequence.request);
   running_.push_back(slot);
   plan->started.push_back(slot);
   counts_.prompt_tokens += prompt_tokens;
@@ -305,8 +308,11 @@ void Scheduler::commit(const StepPlan& plan, std::span<const SampledToken> token
 void Scheduler::publish_full_blocks(Sequence& sequence) {
   if (!limits_.prefix_cache) return;
   const int32_t size = pool_.block_tokens();
-  const int32_t known =
-      limits_.cache_generated ? sequence.computed : std::min(sequence.computed, sequence.prompt_tokens);
+  // The prompt's last token is computed again for each attempt at a checked answer: its block stays its own.
+  const int32_t shared = sequence.request.is_checked() ? sequence.prompt_tokens - 1
+                         : limits_.cache_generated     ? sequence.computed
+                                                       : sequence.prompt_tokens;
+  const int32_t known = std::min(sequence.computed, shared);
   const std::span<const TokenId> tokens = sequence.tokens;
   for (; (sequence.published + 1) * size <= known; ++sequence.published) {
     const size_t index = static_cast<size_t>(sequence.published);
@@ -325,16 +331,21 @@ void Scheduler::accept(int32_t slot, const SampledToken& sampled, TimePoint now,
     return;
   }
   ++sequence.generated_tokens;
-  ++counts_.generated_tokens;
+  const bool checked = sequence.request.is_checked();
+  counts_.generated_tokens += checked ? 0 : 1;  // when the answer has passed
   waiting_.serve(sequence.request.tenant, WaitingQueue::kGeneratedCost);
   sequence.tokens.push_back(sampled.token);
-  TokenEvent& event = events->emplace_back();
+  TokenEvent& event = checked ? sequence.held.emplace_back() : events->emplace_back();
   event.request = sequence.id;
   event.token = sampled.token;
   event.logprob = sampled.logprob;
   event.top.assign(sampled.top.begin(), sampled.top.end());
   event.time = now;
-  if (const auto reason = finish_of(sequence, sampled.token, &event)) end(slot, *reason, &event);
+  const auto reason = finish_of(sequence, sampled.token, &event);
+  if (!reason) return;
+  if (!checked) return end(slot, *reason, &event);
+  event.finish = reason;
+  sequence.state = State::kAwaitsCheck;
 }
 
 std::optional<FinishReason> Scheduler::finish_of(Sequence& sequence, TokenId token, TokenEvent* event) {
@@ -353,17 +364,66 @@ std::optional<FinishReason> Scheduler::finish_of(Sequence& sequence, TokenId tok
   return std::nullopt;
 }
 
+// --- checked answers
+// --------------------------------------------------------------------------------------------------------------------
+
+void Scheduler::pass(int32_t slot, TimePoint now, std::vector<TokenEvent>* events) {
+  Sequence& sequence = at(slot);
+  CHECK(uncommitted_step_ == 0 && awaits_check(slot));
+  counts_.generated_tokens += sequence.generated_tokens;
+  for (TokenEvent& event : sequence.held) {
+    event.time = now;
+    events->push_back(std::move(event));
+  }
+  sequence.held.clear();
+  end(slot, *events->back().finish, &events->back());
+}
+
+void Scheduler::reject(int32_t slot, std::string_view fault, TimePoint now, std::vector<TokenEvent>* events) {
+  Sequence& sequence = at(slot);
+  CHECK(uncommitted_step_ == 0 && awaits_check(slot));
+  ++counts_.checks_failed;
+  sequence.tokens_left -= discard_answer(sequence);
+  Request& request = sequence.request;
+  if (sequence.attempts >= request.attempts_max || sequence.tokens_left < request.grammar->tokens_min()) {
+    const std::string error = "no answer satisfied the schema in " + std::to_string(sequence.attempts) +
+                              (sequence.attempts == 1 ? " attempt: " : " attempts: ") + std::string(fault);
+    end_without_token(slot, FinishReason::kError, error, now, events);
+    events->back().check_failed = true;
+    return;
+  }
+  ++sequence.attempts;
+  request.tokens_max = std::min(request.tokens_max, sequence.tokens_left);
+  sequence.state = State::kRunning;
+  sequence.turn = Turn::kTakesPart;
+  sequence.computed = sequence.prompt_tokens - 1;  // the logits behind it are gone
+  slots_anew_.push_back(slot);
+}
+
+// Takes back what has been generated; returns how many tokens that were.
+int32_t Scheduler::discard_answer(Sequence& sequence) {
+  const int32_t discarded = sequence.generated_tokens;
+  counts_.surplus_tokens += discarded;
+  sequence.discarded_tokens += discarded;
+  sequence.generated_tokens = 0;
+  sequence.tokens.resize(static_cast<size_t>(sequence.prompt_tokens));
+  sequence.held.clear();
+  return discarded;
+}
+
 // --- endings
 // ----------------------------------------------------------------------------------------------------------------------------
 
 // Turns `event` into the last one of the sequence in `slot`.
 void Scheduler::end(int32_t slot, FinishReason reason, TokenEvent* event) {
   Sequence& sequence = at(slot);
-  CHECK(sequence.state == State::kRunning);
+  CHECK(sequence.state == State::kRunning || sequence.state == State::kAwaitsCheck);
   event->finish = reason;
   event->prompt_tokens = sequence.prompt_tokens;
   event->cached_prompt_tokens = sequence.cached_tokens;
   event->generated_tokens = sequence.generated_tokens;
+  event->attempts = sequence.attempts;
+  event->discarded_tokens = sequence.discarded_tokens;
   event->admitted = sequence.admitted;
   ++counts_.finished[static_cast<size_t>(reason)];
   if (reason == FinishReason::kStop || reason == FinishReason::kLength) note_size(sequence);
@@ -375,6 +435,7 @@ void Scheduler::end(int32_t slot, FinishReason reason, TokenEvent* event) {
 
 void Scheduler::end_without_token(int32_t slot, FinishReason reason, std::string_view error, TimePoint now,
                                   std::vector<TokenEvent>* events) {
+  if (at(slot).request.is_checked()) (void)discard_answer(at(slot));  // nobody has seen it
   TokenEvent& event = events->emplace_back();
   event.request = at(slot).id;
   event.error = error;
@@ -410,6 +471,10 @@ void Scheduler::free_slot(int32_t slot) {
   sequence.turn = Turn::kTakesPart;
   sequence.sits_out = false;
   sequence.last_step = 0;
+  sequence.attempts = 1;
+  sequence.discarded_tokens = 0;
+  sequence.held = {};
+  std::erase(slots_anew_, slot);
   sequence.state = State::kIdle;
   slots_free_.push_back(slot);
   slots_ended_.push_back(slot);
@@ -422,8 +487,8 @@ void Scheduler::free_slot(int32_t slot) {
 Scheduler::SequenceView Scheduler::sequence(int32_t slot) const {
   const Sequence& sequence = at(slot);
   CHECK(sequence.state != State::kIdle);
-  return {sequence.id,     sequence.request, sequence.prompt_tokens, sequence.generated_tokens,
-          sequence.tokens, sequence.blocks};
+  return {sequence.id,           sequence.request, sequence.prompt_tokens, sequence.generated_tokens,
+          sequence.attempts - 1, sequence.tokens,  sequence.blocks};
 }
 
 SchedulerCounts Scheduler::counts() const {
@@ -443,6 +508,7 @@ void Scheduler::check_integrity() const {
     pledged += sequence.pledged;
     CHECK(sequence.pledged >= 0);
     CHECK(sequence.state != State::kEnded || sequence.in_flight);
+    CHECK(sequence.state != State::kAwaitsCheck || !sequence.in_flight);
     CHECK(static_cast<size_t>(sequence.published) <= sequence.blocks.size());
     for (size_t i = 0; i < sequence.blocks.size(); ++i) {
       ++references[static_cast<size_t>(sequence.blocks[i])];

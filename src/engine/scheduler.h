@@ -48,8 +48,8 @@ struct StepPlan {
   std::vector<StepPart> parts;
   int32_t rows = 0;
   int32_t logit_rows = 0;
-  std::vector<int32_t> ended;    // slots that became free since the last plan
-  std::vector<int32_t> started;  // slots that were given to a new sequence, after `ended`
+  std::vector<int32_t> ended;    // slots that became free since the last plan, or whose answer begins anew
+  std::vector<int32_t> started;  // slots that were given to a new sequence or answer, after `ended`
 };
 
 constexpr size_t kStepSizes = 16;
@@ -61,6 +61,7 @@ struct SchedulerCounts {
   int64_t prefix_queried_tokens = 0, prefix_hit_tokens = 0;
   int64_t generated_tokens = 0;
   int64_t surplus_tokens = 0;
+  int64_t checks_failed = 0;  // answers that did not pass their check
   int64_t rows = 0;
   int64_t steps = 0;
   int64_t steps_by_rows[kStepSizes] = {};  // steps of at most 1, 2, 4, ... rows, and larger ones at the end
@@ -88,6 +89,8 @@ struct SchedulerCounts {
 //  6. Where tenants are told apart, the last eighth of slots and blocks is for those below their share, and
 //  while several run, a step holds no more of a tenant's sequences than its share of the slots: the others
 //  take turns. A flood costs another tenant its own share of the device at most.
+//  A sequence whose answer is to be checked keeps its slot and its blocks until the verdict, and for the next
+//  attempt, which begins at the prompt's last token. Its events are held back until it has passed.
 //  7. A request with a deadline is accepted only when, by the cost of the steps so far, it ends in time
 //  behind everything that is here and makes nothing late that was promised before; and nothing starts,
 //  whatever its priority, that would make a promise late. A deadline that has passed ends its request.
@@ -115,6 +118,14 @@ class Scheduler {
   // Ends a running sequence with kError. REQUIRES: no plan is uncommitted.
   void fail(int32_t slot, std::string_view error, TimePoint now, std::vector<TokenEvent>* events);
 
+  // Whether a sequence's answer is complete and waits for its verdict: to be given with pass() or reject().
+  bool awaits_check(int32_t slot) const { return at(slot).state == State::kAwaitsCheck; }
+  // Its events come at once, as of `now`. REQUIRES: it awaits its check, and no plan is uncommitted.
+  void pass(int32_t slot, TimePoint now, std::vector<TokenEvent>* events);
+  // The answer is thrown away and drawn again while its request allows for it; else it ends with kError,
+  // which tells the last `fault`. REQUIRES: as for pass().
+  void reject(int32_t slot, std::string_view fault, TimePoint now, std::vector<TokenEvent>* events);
+
   // Admits what fits and says what to run next; a plan without parts when nothing can run. REQUIRES: the last
   // plan with parts is committed.
   void plan(TimePoint now, StepPlan* plan);
@@ -130,6 +141,7 @@ class Scheduler {
     const Request& request;  // its prompt is empty: it has moved to the front of `tokens`
     int32_t prompt_tokens;
     int32_t generated_tokens;
+    int32_t attempt;                  // 0, or how often the answer failed its check
     std::span<const TokenId> tokens;  // prompt, then committed tokens
     std::span<const int32_t> blocks;  // of positions 0 .. at least the end of the planned part
   };
@@ -147,7 +159,8 @@ class Scheduler {
   void check_integrity() const;
 
  private:
-  enum class State : uint8_t { kIdle, kRunning, kEnded };  // kEnded: its last plan is still under way
+  // kEnded: its last plan is still under way.
+  enum class State : uint8_t { kIdle, kRunning, kAwaitsCheck, kEnded };
 
   struct Sequence {
     State state = State::kIdle;
@@ -164,13 +177,17 @@ class Scheduler {
     int32_t computed = 0;  // positions whose keys and values are stored
     std::optional<StopMatcher> stops;
     TimePoint admitted;
-    int64_t last_step = 0;  // that it took part in
-    bool sits_out = false;  // of the step that is planned
+    int32_t tokens_left = 0;  // to be generated at most, by this attempt and those that may follow
+    int32_t attempts = 1;
+    int32_t discarded_tokens = 0;
+    std::vector<TokenEvent> held;  // of a checked answer
+    int64_t last_step = 0;         // that it took part in
+    bool sits_out = false;         // of the step that is planned
   };
 
   Sequence& at(int32_t slot) { return sequences_[static_cast<size_t>(slot)]; }
   static bool takes_part(const Sequence& sequence) {
-    return sequence.turn == Turn::kTakesPart && !sequence.sits_out;
+    return sequence.state == State::kRunning && sequence.turn == Turn::kTakesPart && !sequence.sits_out;
   }
   const Sequence& at(int32_t slot) const { return sequences_[static_cast<size_t>(slot)]; }
 
@@ -187,6 +204,7 @@ class Scheduler {
   void add_part(int32_t slot, int32_t rows, RowRole role, StepPlan* plan);
 
   // Promises to requests with deadlines.
+  static int32_t tokens_of(const Request& request);  // that it may generate, all attempts together
   ForecastJob job_of(const Request& request) const;
   void collect_running();
   Clock::duration rest_of_step(TimePoint now) const;
@@ -200,6 +218,7 @@ class Scheduler {
   void accept(int32_t slot, const SampledToken& sampled, TimePoint now, std::vector<TokenEvent>* events);
   std::optional<FinishReason> finish_of(Sequence& sequence, TokenId token, TokenEvent* event);
   void end(int32_t slot, FinishReason reason, TokenEvent* event);
+  int32_t discard_answer(Sequence& sequence);
   void end_without_token(int32_t slot, FinishReason reason, std::string_view error, TimePoint now,
                          std::vector<TokenEvent>* events);
   void end_waiting(const WaitingRequest& waiting, FinishReason reason, std::string_view error, TimePoint now,
@@ -216,6 +235,7 @@ class Scheduler {
   std::vector<int32_t> running_;     // slots, oldest first
   std::vector<int32_t> slots_free_;
   std::vector<int32_t> slots_ended_;  // for the next plan
+  std::vector<int32_t> slots_anew_;   // whose answers begin anew with the next plan
   bool admission_blocked_ =
       false;                      // what is next did not fit, and nothing has been released or has come since
   int64_t uncommitted_step_ = 0;  // 0: none

@@ -85,7 +85,9 @@ void Scheduler::choose_sitting_out() {
     if (static_cast<size_t>(tenant.running) <= allowed) continue;
     mine_.clear();
     for (const int32_t slot : running_) {
-      if (at(slot).request.tenant == id && !at(slot).request.has_deadline()) mine_.push_back(slot);
+      const Sequence& sequence = at(slot);
+      if (sequence.request.tenant == id && takes_part(sequence) && !sequence.request.has_deadline())
+        mine_.push_back(slot);
     }
     std::ranges::stable_sort(mine_, {}, [this](int32_t slot) { return at(slot).last_step; });
     for (size_t i = allowed; i < mine_.size(); ++i) at(mine_[i]).sits_out = true;
@@ -95,9 +97,13 @@ void Scheduler::choose_sitting_out() {
 // --- promises
 // ------------------------------------------------------------------------------------------------------------------------------
 
+int32_t Scheduler::tokens_of(const Request& request) {
+  return request.tokens_max + (request.is_checked() ? request.retry_tokens_max : 0);
+}
+
 ForecastJob Scheduler::job_of(const Request& request) const {
   const auto prompt_tokens = static_cast<int32_t>(request.prompt.size());
-  return {prompt_tokens, request.tokens_max,
+  return {prompt_tokens, tokens_of(request),
           blocks_needed(prompt_tokens, request.tokens_max, pool_.block_tokens())};
 }
 
@@ -113,7 +119,7 @@ void Scheduler::collect_running() {
     const int32_t prompt_left = std::max(0, sequence.prompt_tokens - computed);
     const int32_t generated = sequence.generated_tokens + (sequence.in_flight && prompt_left == 0 ? 1 : 0);
     const auto index = static_cast<int32_t>(running_jobs_.size());
-    running_jobs_.push_back({prompt_left, sequence.request.tokens_max - generated, sequence.pledged});
+    running_jobs_.push_back({prompt_left, sequence.tokens_left - generated, sequence.pledged});
     for (const int32_t block : sequence.blocks) {
       int32_t& owner = owners_[static_cast<size_t>(block)];
       const auto left = [this](int32_t i) {

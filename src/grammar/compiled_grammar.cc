@@ -69,16 +69,33 @@ Result<Source> source_of(const GrammarSpec& spec) {
   return Source{spec.text, {}};
 }
 
+// What looks at finished answers, reading the schema as plan_schema() does. It gets the schema as it was
+// sent: a parsed one may have lost digits.
+Result<std::optional<JsonSchema>> validator_of(const GrammarSpec& spec,
+                                               const std::vector<SchemaCheck>& checks) {
+  if (checks.empty()) return std::optional<JsonSchema>();
+  const bool formats =
+      std::ranges::any_of(checks, [](const auto& check) { return check.keyword == "format"; });
+  JsonSchema::Options options;
+  options.limits.json.bytes_max = std::max(options.limits.json.bytes_max, spec.text.size());
+  options.formats = formats ? JsonSchema::Formats::kAssert : JsonSchema::Formats::kAnnotate;
+  options.older_drafts = JsonSchema::OlderDrafts::kReadAs2020;
+  ASSIGN_OR_RETURN(JsonSchema schema, JsonSchema::compile(spec.text, options));
+  return std::optional(std::move(schema));
+}
+
 // With what is derived from the library's grammar.
 Result<std::shared_ptr<const CompiledGrammar>> complete(std::shared_ptr<const GrammarVocabulary> vocabulary,
                                                         xgrammar::CompiledGrammar grammar,
+                                                        const GrammarSpec& spec,
                                                         std::vector<SchemaCheck> checks) {
+  ASSIGN_OR_RETURN(std::optional<JsonSchema> validator, validator_of(spec, checks));
   auto made = without_throwing([&] {
     EndingTable endings(grammar.GetGrammar(), vocabulary->impl().bytes);
     std::vector<uint32_t> mask(Matcher::mask_words(vocabulary->vocab_size()));
     return std::make_unique<CompiledGrammar::Impl>(
         CompiledGrammar::Impl{std::move(vocabulary), std::move(grammar), std::move(checks),
-                              std::move(endings), std::move(mask), 0});
+                              std::move(validator), std::move(endings), std::move(mask), 0});
   });
   if (!made.ok()) return std::move(made).error();
   CompiledGrammar::Impl* const impl = made->get();
@@ -190,7 +207,7 @@ Result<std::shared_ptr<const CompiledGrammar>> CompiledGrammar::compile(
                                        : xgrammar::Grammar::FromEBNF(source.text));
   });
   if (!grammar.ok()) return std::move(grammar).error();
-  return complete(std::move(vocabulary), std::move(*grammar), std::move(source.checks));
+  return complete(std::move(vocabulary), std::move(*grammar), spec, std::move(source.checks));
 }
 
 Result<std::string> CompiledGrammar::serialise() const {
@@ -198,7 +215,7 @@ Result<std::string> CompiledGrammar::serialise() const {
 }
 
 Result<std::shared_ptr<const CompiledGrammar>> CompiledGrammar::deserialise(
-    const std::string& bytes, std::vector<SchemaCheck> checks,
+    const std::string& bytes, const GrammarSpec& spec, std::vector<SchemaCheck> checks,
     std::shared_ptr<const GrammarVocabulary> vocabulary) {
   auto read = without_throwing(
       [&] { return xgrammar::CompiledGrammar::DeserializeJSON(bytes, vocabulary->impl().info); });
@@ -206,12 +223,26 @@ Result<std::shared_ptr<const CompiledGrammar>> CompiledGrammar::deserialise(
   auto* grammar = std::get_if<xgrammar::CompiledGrammar>(&*read);
   if (grammar == nullptr)
     return Error{ErrorCode::kInvalid, "this is no compiled grammar of the vocabulary", ""};
-  return complete(std::move(vocabulary), std::move(*grammar), std::move(checks));
+  return complete(std::move(vocabulary), std::move(*grammar), spec, std::move(checks));
 }
 
 int32_t CompiledGrammar::vocab_size() const { return impl_->vocabulary->vocab_size(); }
 const std::vector<TokenId>& CompiledGrammar::stop_ids() const { return impl_->vocabulary->stop_ids(); }
 const std::vector<SchemaCheck>& CompiledGrammar::checks() const { return impl_->checks; }
+
+Result<void> CompiledGrammar::check(std::string_view answer) const {
+  if (!impl_->validator) return {};
+  SchemaVerdict verdict = impl_->validator->validate(answer, {});
+  if (verdict.is_valid()) return {};
+  if (verdict.kind == SchemaVerdict::Kind::kUndecided) return Error{ErrorCode::kTooLarge, verdict.reason, ""};
+  if (verdict.keyword.empty()) return Error{ErrorCode::kInvalid, verdict.reason, ""};
+  const auto place = [](const std::string& path) { return path.empty() ? "the root" : path; };
+  return Error{ErrorCode::kInvalid,
+               "'" + verdict.keyword + "' at " + place(verdict.schema_path) + " fails for the value at " +
+                   place(verdict.instance_path),
+               ""};
+}
+
 int32_t CompiledGrammar::tokens_min() const { return impl_->tokens_min; }
 std::span<const uint32_t> CompiledGrammar::first_mask() const { return impl_->first_mask; }
 size_t CompiledGrammar::memory_bytes() const {

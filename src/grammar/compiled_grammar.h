@@ -54,8 +54,9 @@ class CompiledGrammar {
 
   // The result as bytes, for another process with the same vocabulary, and back. Errors: kInvalid.
   Result<std::string> serialise() const;
+  // `spec` and `checks` are those of the grammar that was serialised.
   static Result<std::shared_ptr<const CompiledGrammar>> deserialise(
-      const std::string& bytes, std::vector<SchemaCheck> checks,
+      const std::string& bytes, const GrammarSpec& spec, std::vector<SchemaCheck> checks,
       std::shared_ptr<const GrammarVocabulary> vocabulary);
 
   explicit CompiledGrammar(std::unique_ptr<const Impl> impl);
@@ -63,8 +64,11 @@ class CompiledGrammar {
 
   int32_t vocab_size() const;
   const std::vector<TokenId>& stop_ids() const;
-  // What a schema asks for beyond the grammar: a finished answer has to be validated for it.
+  // What a schema asks for beyond the grammar: a finished answer has to pass check().
   const std::vector<SchemaCheck>& checks() const;
+  // Validates a finished answer against the whole schema; any thread, bounded in time. Without checks() every
+  // answer passes. Errors: kInvalid, saying which keyword fails where; kTooLarge (a limit was reached first).
+  Result<void> check(std::string_view answer) const;
   // Tokens that suffice for the shortest answer, the end token included.
   int32_t tokens_min() const;
   // The tokens that an answer may begin with: [ceil(vocab_size / 32)], bit set = allowed.

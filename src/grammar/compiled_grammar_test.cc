@@ -144,7 +144,7 @@ TEST(CompiledGrammar, SerialisedItAllowsTheSame) {
     ASSERT_TRUE(direct.ok()) << direct.error().message;
     const auto bytes = (*direct)->serialise();
     ASSERT_TRUE(bytes.ok());
-    const auto read = CompiledGrammar::deserialise(*bytes, {}, vocabulary);
+    const auto read = CompiledGrammar::deserialise(*bytes, spec, {}, vocabulary);
     ASSERT_TRUE(read.ok()) << read.error().message;
     Matcher a = std::move(*Matcher::create(*direct)), b = std::move(*Matcher::create(*read));
     std::vector<uint32_t> mask_a(Matcher::mask_words(vocabulary->vocab_size())), mask_b(mask_a.size());
@@ -159,8 +159,45 @@ TEST(CompiledGrammar, SerialisedItAllowsTheSame) {
       if (token == kTestEnd) break;
     }
   }
-  EXPECT_FALSE(CompiledGrammar::deserialise("{}", {}, vocabulary).ok());
-  EXPECT_FALSE(CompiledGrammar::deserialise("no json", {}, vocabulary).ok());
+  EXPECT_FALSE(CompiledGrammar::deserialise("{}", {}, {}, vocabulary).ok());
+  EXPECT_FALSE(CompiledGrammar::deserialise("no json", {}, {}, vocabulary).ok());
+}
+
+TEST(CompiledGrammar, WhatItLeavesToBeCheckedIsChecked) {
+  const auto vocabulary = testing_vocabulary();
+  const GrammarSpec spec{
+      GrammarKind::kJsonSchema,
+      R"({"type":"array","items":{"type":"integer","maximum":9007199254740993},"uniqueItems":true,"maxItems":3})",
+      {}};
+  const auto direct = CompiledGrammar::compile(spec, vocabulary);
+  ASSERT_TRUE(direct.ok()) << direct.error().message;
+  ASSERT_EQ((*direct)->checks().size(), 1u);
+  const auto read =
+      CompiledGrammar::deserialise(*(*direct)->serialise(), spec, (*direct)->checks(), vocabulary);
+  ASSERT_TRUE(read.ok()) << read.error().message;
+  for (const auto& grammar : {*direct, *read}) {
+    EXPECT_TRUE(grammar->check("[1, 2, 3]").ok());
+    EXPECT_TRUE(grammar->check("[9007199254740992, 9007199254740993]").ok());
+    const auto twice = grammar->check("[1, 2, 1]");
+    ASSERT_FALSE(twice.ok());
+    EXPECT_EQ(twice.error().message, "'uniqueItems' at the root fails for the value at the root");
+    EXPECT_FALSE(grammar->check("[9007199254740994]").ok());  // the schema's digits are not rounded
+    EXPECT_FALSE(grammar->check("[1, 2").ok());
+  }
+  const auto plain =
+      CompiledGrammar::compile({GrammarKind::kJsonSchema, R"({"type":"null"})", {}}, vocabulary);
+  ASSERT_TRUE(plain.ok());
+  EXPECT_TRUE((*plain)->check("anything").ok());
+}
+
+// A format that is checked is one by the validator's reading; elsewhere it only describes.
+TEST(CompiledGrammar, AFormatIsCheckedWhereTheGrammarCannotWriteIt) {
+  const auto grammar = CompiledGrammar::compile(
+      {GrammarKind::kJsonSchema, R"({"type":"string","format":"regex","maxLength":9})", {}},
+      testing_vocabulary());
+  ASSERT_TRUE(grammar.ok()) << grammar.error().message;
+  EXPECT_TRUE((*grammar)->check(R"("a+b")").ok());
+  EXPECT_FALSE((*grammar)->check(R"("a(")").ok());
 }
 
 TEST(CompiledGrammar, AVocabularyNeedsAnEnd) {

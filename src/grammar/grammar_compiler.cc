@@ -175,7 +175,7 @@ Result<SharedGrammar> GrammarCompiler::compile_in_child(const GrammarSpec& spec)
   }
   switch (answer->outcome) {
     case GrammarOutcome::kCompiled:
-      return CompiledGrammar::deserialise(answer->text, std::move(answer->checks), vocabulary_);
+      return CompiledGrammar::deserialise(answer->text, spec, std::move(answer->checks), vocabulary_);
     case GrammarOutcome::kInvalid:
       return Error{ErrorCode::kInvalid, answer->text, ""};
     case GrammarOutcome::kUnsupported:

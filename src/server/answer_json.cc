@@ -41,10 +41,14 @@ std::string legacy_token_text(std::string_view bytes) {
 }
 
 Json usage_json(const Usage& usage) {
-  return JsonObject{{"prompt_tokens", usage.prompt_tokens},
-                    {"completion_tokens", usage.completion_tokens},
-                    {"total_tokens", usage.prompt_tokens + usage.completion_tokens},
-                    {"prompt_tokens_details", JsonObject{{"cached_tokens", usage.cached_tokens}}}};
+  JsonObject json{{"prompt_tokens", usage.prompt_tokens},
+                  {"completion_tokens", usage.completion_tokens},
+                  {"total_tokens", usage.prompt_tokens + usage.completion_tokens},
+                  {"prompt_tokens_details", JsonObject{{"cached_tokens", usage.cached_tokens}}}};
+  if (usage.discarded_tokens > 0) {
+    json.emplace_back("completion_tokens_details", JsonObject{{"discarded_tokens", usage.discarded_tokens}});
+  }
+  return json;
 }
 
 std::string_view end_name(const ChoiceEnd& end) {

@@ -16,6 +16,7 @@ namespace hussar {
 
 struct Usage {
   int32_t prompt_tokens = 0, cached_tokens = 0, completion_tokens = 0;
+  int32_t discarded_tokens = 0;  // of answers that failed their schema's check
 };
 
 // What a choice shows next: text, then calls, then more of the last call's arguments, which may have begun

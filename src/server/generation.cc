@@ -87,6 +87,7 @@ class Generation : public std::enable_shared_from_this<Generation> {
         keep_ids_(request.return_token_ids),
         choices_per_prompt_(prepared.choices_per_prompt),
         offer_(request.chat.tools),
+        format_field_(request.format ? request.format->field : ""),
         writer_(make_writer(core_->context, request, prepared)),
         open_(prepared.requests.size()) {
     for (size_t i = 0; i < prepared.requests.size(); ++i) {
@@ -256,6 +257,7 @@ class Generation : public std::enable_shared_from_this<Generation> {
     times.admitted = event.admitted;
     times.prompt_tokens = event.prompt_tokens;
     times.generated_tokens = event.generated_tokens;
+    times.discarded_tokens = event.discarded_tokens;
     core_->metrics.observe_request(times);
     --open_;
     switch (*event.finish) {
@@ -272,6 +274,8 @@ class Generation : public std::enable_shared_from_this<Generation> {
       case FinishReason::kShutdown:
         return fail({503, "the server is shutting down", "", "shutting_down", {}}, "shutdown", out);
       case FinishReason::kError:
+        if (event.check_failed)
+          return fail({422, event.error, format_field_, "schema_unsatisfied", {}}, "error", out);
         return fail({500, event.error.empty() ? "the device failed" : event.error, "", "internal_error", {}},
                     "error", out);
     }
@@ -284,6 +288,7 @@ class Generation : public std::enable_shared_from_this<Generation> {
       usage_.cached_tokens += event.cached_prompt_tokens;
     }
     usage_.completion_tokens += event.generated_tokens;
+    usage_.discarded_tokens += event.discarded_tokens;
     std::vector<ChoicePiece> pieces = take(&choice, kEnd);
     choice.whole.end.reason = *event.finish;
     choice.whole.end.stop_string = choice.text.hidden_stop();
@@ -337,6 +342,7 @@ class Generation : public std::enable_shared_from_this<Generation> {
     RequestTimes times = choices_.front().times;
     for (size_t i = 1; i < choices_.size(); ++i) {
       times.generated_tokens += choices_[i].times.generated_tokens;
+      times.discarded_tokens += choices_[i].times.discarded_tokens;
       if (i % choices_per_prompt_ == 0) times.prompt_tokens += choices_[i].times.prompt_tokens;
     }
     log_.write(&core_->metrics, status, finish, &times);
@@ -364,6 +370,7 @@ class Generation : public std::enable_shared_from_this<Generation> {
   const bool stream_, keep_ids_;
   const size_t choices_per_prompt_;
   const ToolOffer offer_;
+  const std::string format_field_;  // that holds answers to a form; empty: none
   std::vector<HttpHeader> headers_;
 
   std::mutex mutex_;  // of the next four

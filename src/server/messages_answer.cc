@@ -14,10 +14,12 @@ void append_event(JsonObject members, std::string* out) {
 
 // What the prefix cache held is told apart from what was read, as that API does.
 Json usage_json(const Usage& usage) {
-  return JsonObject{{"input_tokens", usage.prompt_tokens - usage.cached_tokens},
-                    {"cache_creation_input_tokens", 0},
-                    {"cache_read_input_tokens", usage.cached_tokens},
-                    {"output_tokens", usage.completion_tokens}};
+  JsonObject json{{"input_tokens", usage.prompt_tokens - usage.cached_tokens},
+                  {"cache_creation_input_tokens", 0},
+                  {"cache_read_input_tokens", usage.cached_tokens},
+                  {"output_tokens", usage.completion_tokens}};
+  if (usage.discarded_tokens > 0) json.emplace_back("discarded_tokens", usage.discarded_tokens);
+  return json;
 }
 
 std::string_view stop_reason(const ChoiceEnd& end) {
@@ -70,7 +72,7 @@ std::string MessagesAnswer::whole(std::span<const WholeChoice> choices, const Us
 
 void MessagesAnswer::begin(int32_t prompt_tokens, std::string* out) {
   append_event({{"type", "message_start"},
-                {"message", message({}, nullptr, nullptr, usage_json({prompt_tokens, 0, 0}))}},
+                {"message", message({}, nullptr, nullptr, usage_json({.prompt_tokens = prompt_tokens}))}},
                out);
 }
 

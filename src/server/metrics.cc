@@ -188,8 +188,11 @@ void Metrics::Impl::add_engine(std::vector<MetricFamily>* out) const {
       {{"prompt", load.prompt_tokens_per_second}, {"generated", load.generated_tokens_per_second}});
   add(out, kGauge, "hussar_engine_idle_seconds", "Since the engine's last turn: readiness watches it",
       seconds_between(now.last_step, Clock::now()));
-  add(out, kCounter, "hussar_surplus_tokens_total", "Tokens computed for answers that had ended meanwhile",
+  add(out, kCounter, "hussar_surplus_tokens_total",
+      "Tokens computed for answers that had ended meanwhile, or that failed their schema's check",
       total(now.surplus_tokens));
+  add(out, kCounter, "hussar_schema_check_failed_total", "Answers that failed their schema's check",
+      total(now.checks_failed));
   add(out, kCounter, "hussar_steps_total", "Forward passes", total(now.steps));
   add(out, kCounter, "hussar_masks_late_total", "Steps that an answer sat out because its grammar took long",
       total(now.masks_late));

@@ -15,6 +15,7 @@ namespace hussar {
 struct RequestTimes {
   TimePoint received, admitted, first_token, last_token;
   int32_t prompt_tokens = 0, generated_tokens = 0;
+  int32_t discarded_tokens = 0;  // generated too, for answers that failed their schema's check
   int32_t tokens_max = 0;
 };
 

@@ -4,6 +4,7 @@
 #include <limits>
 #include <random>
 
+#include "base/seeds.h"
 #include "base/utf8.h"
 #include "server/chat_prompt.h"
 
@@ -108,15 +109,6 @@ Result<std::vector<std::vector<TokenId>>> bad_words(const std::vector<std::strin
   return sequences;
 }
 
-// The seed of a prompt's choices: the first has the request's own, so that it is what it would be alone.
-uint64_t choice_seed(uint64_t seed, uint64_t choice) {
-  if (choice == 0) return seed;
-  uint64_t mixed = seed + choice * 0x9E3779B97F4A7C15u;  // splitmix64, a bijection for each choice
-  mixed = (mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9u;
-  mixed = (mixed ^ (mixed >> 27)) * 0x94D049BB133111EBu;
-  return mixed ^ (mixed >> 31);
-}
-
 // What all prompts of the request have in common.
 Result<Request> request_without_prompt(const CompletionRequest& request, const ServerOptions& options,
                                        const ServerContext& context) {
@@ -135,6 +127,8 @@ Result<Request> request_without_prompt(const CompletionRequest& request, const S
     out.stops = std::move(*stops);
   }
   out.grammar = request.grammar;
+  out.attempts_max = static_cast<int32_t>(options.schema_attempts_max);
+  out.retry_tokens_max = static_cast<int32_t>(options.schema_retry_tokens_max);
   if (!request.allowed_ids.empty())
     out.allowed = allow_mask(request.allowed_ids, context.tokenizer.vocab_size());
   ASSIGN_OR_RETURN(out.bad_words, bad_words(request.bad_words, context.tokenizer));
@@ -195,8 +189,9 @@ Result<Prepared> prepare(const CompletionRequest& request, const ServerOptions& 
           prompt_text(request.prompts[i], out.prompt, out.prompt.size() < whole, context.tokenizer));
     }
     for (size_t choice = 0; choice < prepared.choices_per_prompt; ++choice) {
-      // Without a seed of the client's no two prompts need the same one.
-      out.seed = choice_seed(request.seed ? seed : seed + i, choice);
+      // The first choice has the request's own, so that it is what it would be alone. Without a seed of the
+      // client's no two prompts need the same one.
+      out.seed = nth_seed(request.seed ? seed : seed + i, choice);
       prepared.requests.push_back(out);
     }
   }

@@ -22,7 +22,7 @@ void RequestLog::write(Metrics* metrics, int status, std::string_view finish,
                        const RequestTimes* times) const {
   metrics->count_response(route, status);
   if (ticket && times != nullptr)
-    ticket->charge_tokens(int64_t{times->prompt_tokens} + times->generated_tokens);
+    ticket->charge_tokens(int64_t{times->prompt_tokens} + times->generated_tokens + times->discarded_tokens);
   // Probes and scrapes come every few seconds and say nothing when all is well.
   const bool asked = (route.starts_with("/v1/") && route != "/v1/models" && route != "/v1/load") ||
                      route == "/tokenize" || route == "/detokenize";
@@ -50,6 +50,7 @@ void RequestLog::write(Metrics* metrics, int status, std::string_view finish,
             {"finish", std::string(finish)},
             {"prompt_tokens", std::to_string(times->prompt_tokens)},
             {"generated_tokens", std::to_string(times->generated_tokens)},
+            {"discarded_tokens", times->discarded_tokens > 0 ? std::to_string(times->discarded_tokens) : ""},
             {"queue_ms", milliseconds(received, times->admitted)},
             {"ttft_ms", milliseconds(received, times->first_token)},
             {"total_ms", total_ms}});

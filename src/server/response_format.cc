@@ -215,15 +215,6 @@ Result<void> check_format_conflicts(const CompletionRequest& request) {
                "tools"};
 }
 
-Error unchecked_error(const AnswerFormat& format, const std::vector<SchemaCheck>& checks) {
-  const SchemaCheck& first = checks.front();
-  return {ErrorCode::kUnsupported,
-          format.field + " can't be used: '" + first.keyword + "' at " +
-              (first.path.empty() ? "the root" : first.path) +
-              " can't be enforced while an answer is generated",
-          format.field};
-}
-
 Error format_error(const AnswerFormat& format, Error error) {
   const bool of_sender = error.code == ErrorCode::kInvalid || error.code == ErrorCode::kUnsupported ||
                          error.code == ErrorCode::kTooLarge;

@@ -8,7 +8,6 @@
 #include "base/json.h"
 #include "base/result.h"
 #include "grammar/grammar_spec.h"
-#include "grammar/schema_gate.h"
 #include "server/fields.h"
 
 namespace hussar {
@@ -32,9 +31,6 @@ Result<std::optional<AnswerFormat>> read_structured_outputs(std::string_view nam
 // A format and a field that would end the answer elsewhere than where the document is whole exclude each
 // other. Errors: kInvalid, naming that field.
 Result<void> check_format_conflicts(const CompletionRequest& request);
-
-// The refusal of a schema whose grammar leaves something to be checked: nothing checks finished answers here.
-Error unchecked_error(const AnswerFormat& format, const std::vector<SchemaCheck>& checks);
 
 // The error of a grammar that could not be compiled, as its sender is to read it.
 Error format_error(const AnswerFormat& format, Error error);

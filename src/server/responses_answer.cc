@@ -10,10 +10,12 @@ Json part_json(const std::string& text) {
 }
 
 Json usage_json(const Usage& usage) {
+  JsonObject details{{"reasoning_tokens", 0}};
+  if (usage.discarded_tokens > 0) details.emplace_back("discarded_tokens", usage.discarded_tokens);
   return JsonObject{{"input_tokens", usage.prompt_tokens},
                     {"input_tokens_details", JsonObject{{"cached_tokens", usage.cached_tokens}}},
                     {"output_tokens", usage.completion_tokens},
-                    {"output_tokens_details", JsonObject{{"reasoning_tokens", 0}}},
+                    {"output_tokens_details", std::move(details)},
                     {"total_tokens", usage.prompt_tokens + usage.completion_tokens}};
 }
 

@@ -451,9 +451,6 @@ void ServerImpl::generate_within(Result<SharedGrammar> grammar, const RequestLog
     const Error error = format_error(*request.format, std::move(grammar).error());
     return reply_error(log, responder, to_api_error(error));
   }
-  if (!(*grammar)->checks().empty()) {
-    return reply_error(log, responder, to_api_error(unchecked_error(*request.format, (*grammar)->checks())));
-  }
   request.grammar = std::move(*grammar);
   generate(core_, log, std::move(responder), std::move(request));
 }

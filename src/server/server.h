@@ -57,11 +57,13 @@ struct ServerOptions {
   int64_t queue_wait_ms_max = 300'000;     // a request that would wait longer is answered 429
   int64_t queue_bytes_max = 64 << 20;      // bodies of requests that are not with the engine yet
 
-  int64_t workers = 2;               // threads that parse, apply the template and tokenise
-  int64_t worker_queue_max = 256;    // requests that wait for one of them; more are answered 429
-  int64_t grammar_queue_max = 64;    // requests that wait for their grammar; more are answered 429
-  int64_t drain_timeout_ms = 5'000;  // how long stop() lets running answers go on
-  int64_t ready_stall_ms = 10'000;   // /ready fails when the engine made no step for so long
+  int64_t workers = 2;                     // threads that parse, apply the template and tokenise
+  int64_t worker_queue_max = 256;          // requests that wait for one of them; more are answered 429
+  int64_t grammar_queue_max = 64;          // requests that wait for their grammar; more are answered 429
+  int64_t schema_attempts_max = 16;        // at an answer that its schema's check can fail
+  int64_t schema_retry_tokens_max = 4096;  // that the failed attempts of a request may take
+  int64_t drain_timeout_ms = 5'000;        // how long stop() lets running answers go on
+  int64_t ready_stall_ms = 10'000;         // /ready fails when the engine made no step for so long
 };
 
 // What is served. The references outlive the server.

@@ -121,6 +121,53 @@ def test_a_reader_that_goes_away_leaves_the_others_alone(server, client):
     assert server.wait_until_idle()["hussar_kv_blocks{state=\"used\"}"] == 0
 
 
+UNLIKE = {"type": "array", "items": {"enum": ["red", "green", "blue", "black"]}, "minItems": 3, "maxItems": 3, "uniqueItems": True}
+
+
+def test_what_no_grammar_says_is_checked_and_drawn_again(start_server):
+    """Half of the drawn lists hold a colour twice; who asks never sees one of those."""
+    server = start_server()
+    client = server.client
+    discarded = 0
+    for seed in range(30):
+        answer = client.chat.completions.create(
+            model=NAME, messages=[{"role": "user", "content": "Three colours."}], seed=seed, temperature=1.5, max_tokens=60,
+            response_format=schema_format(UNLIKE))
+        assert answer.choices[0].finish_reason == "stop"
+        jsonschema.validate(json.loads(answer.choices[0].message.content), UNLIKE)
+        details = answer.usage.completion_tokens_details
+        discarded += details.discarded_tokens if details else 0
+    assert discarded > 0
+    metrics = server.metrics()
+    assert metrics["hussar_schema_check_failed_total"] > 0
+    assert metrics["hussar_surplus_tokens_total"] == discarded
+    assert metrics["hussar_kv_blocks{state=\"used\"}"] == 0
+
+
+def test_a_stream_shows_nothing_that_failed(client):
+    for seed in range(10):
+        fields = {"seed": seed, "temperature": 1.5, "max_tokens": 60, "response_format": schema_format(UNLIKE)}
+        whole = ask(client, "Three colours.", **fields)
+        chunks = list(client.chat.completions.create(
+            model=NAME, messages=[{"role": "user", "content": "Three colours."}], stream=True, **fields))
+        text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
+        assert (chunks[-1].choices[0].finish_reason, text) == whole
+
+
+def test_attempts_are_bounded_and_said_so(start_server):
+    server = start_server("--schema-attempts-max", "3")
+    never = {**UNLIKE, "minItems": 5, "maxItems": 5}
+    body = {"messages": [{"role": "user", "content": "Five colours."}], "max_tokens": 100, "response_format": schema_format(never)}
+    for stream in (False, True):
+        status, _, answer = post(server, "/v1/chat/completions", {**body, "stream": stream})
+        assert status == 422, answer
+        error = answer["error"]
+        assert error["code"] == "schema_unsatisfied" and error["param"].startswith("response_format")
+        assert error["message"] == (
+            "no answer satisfied the schema in 3 attempts: 'uniqueItems' at the root fails for the value at the root")
+    assert server.metrics()['vllm:request_success_total{finished_reason="error"}'] == 2
+
+
 def nested_one_of(depth):
     inner = {"type": "integer"}
     for level in range(depth):

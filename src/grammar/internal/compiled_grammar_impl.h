@@ -7,6 +7,7 @@
 #include <exception>
 #include <memory>
 #include <new>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -16,6 +17,7 @@
 #include "base/result.h"
 #include "grammar/compiled_grammar.h"
 #include "grammar/internal/ending_table.h"
+#include "grammar/json_schema_validator.h"
 
 namespace hussar {
 
@@ -32,6 +34,7 @@ struct CompiledGrammar::Impl {
   std::shared_ptr<const GrammarVocabulary> vocabulary;
   xgrammar::CompiledGrammar grammar;
   std::vector<SchemaCheck> checks;
+  std::optional<JsonSchema> validator;  // where there are checks
   EndingTable endings;
   std::vector<uint32_t> first_mask;
   int32_t tokens_min = 0;
