@@ -180,7 +180,9 @@ GrammarRules::Expression SchemaEmitter::object(const ObjectFacet& facet) {
   const std::optional<StringAutomaton> names = allowed_names(facet);
   const std::optional<std::vector<Member>> known = members(facet, names);
   if (!known || expander_.refusal()) return GrammarRules::kNothing;
-  const Expression free = free_member(facet, names);
+  const bool listed_only = others_ == OtherProperties::kWhereAsked && facet.lists_properties &&
+                           !facet.says_of_others && facet.min <= static_cast<int64_t>(known->size());
+  const Expression free = listed_only ? GrammarRules::kNothing : free_member(facet, names);
   return sequence({text("{"), members_in_order(facet, *known, free)});
 }
 

@@ -18,8 +18,8 @@ namespace hussar {
 
 class SchemaEmitter {
  public:
-  SchemaEmitter(SchemaExpander* expander, const SchemaLimits& limits)
-      : expander_(*expander), limits_(limits) {}
+  SchemaEmitter(SchemaExpander* expander, const SchemaGateOptions& options)
+      : expander_(*expander), limits_(options.limits), others_(options.others) {}
 
   // Makes all rules of `root`; what could not be expressed is the expander's refusal.
   GrammarRules::Rule emit(const SchemaGoal& root);
@@ -66,6 +66,7 @@ class SchemaEmitter {
 
   SchemaExpander& expander_;
   const SchemaLimits& limits_;
+  const OtherProperties others_;
   JsonRules json_;
   std::map<SchemaGoal, Rule> known_;
   std::deque<std::pair<SchemaGoal, Rule>> todo_;

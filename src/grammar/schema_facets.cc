@@ -69,6 +69,8 @@ bool intersect_objects(const ObjectFacet& other, ObjectFacet* facet) {
   append_new(other.required, &facet->required);
   raise(other.min, &facet->min);
   lower(other.max, &facet->max);
+  facet->lists_properties |= other.lists_properties;
+  facet->says_of_others |= other.says_of_others;
   if (crossed(std::max(facet->min, static_cast<int64_t>(facet->required.size())), facet->max)) return false;
   for (const ObjectFacet::Layer& layer : facet->layers) {
     for (const auto& [name, value] : layer.names) {

@@ -67,6 +67,8 @@ struct ObjectFacet {
   std::vector<std::string> required;  // in the order of the schema, each once
   std::vector<SchemaRef> names;       // schemas that each name satisfies
   int64_t min = 0, max = -1;
+  bool lists_properties = false;  // by name
+  bool says_of_others = false;    // what properties there may be beside those
 
   bool requires_name(const std::string& name) const {
     return std::find(required.begin(), required.end(), name) != required.end();

@@ -19,7 +19,7 @@ std::variant<SchemaPlan, SchemaRefusal> plan_schema(const Json& schema, const Sc
   if (SchemaRefusal* refusal = std::get_if<SchemaRefusal>(&read)) return std::move(*refusal);
   IndexedSchema& document = std::get<IndexedSchema>(read);
   SchemaExpander expander(&document, limits);
-  SchemaEmitter emitter(&expander, limits);
+  SchemaEmitter emitter(&expander, options);
   const GrammarRules::Rule start = emitter.emit(goal_of({2 * document.root()}));
   if (expander.refusal()) return *expander.refusal();
 

@@ -4,11 +4,11 @@
 //
 // The plan's grammar is EBNF text for the compiler, written here from the schema: the compiler's own reading
 // of JSON Schema is never used, because it drops what it can't express. It is exact up to the order of
-// properties (that of the schema), white space (at most one line break and an indent between tokens) and how
-// a number or string is spelled: it writes every value that the schema allows, in one spelling at least. What
-// a grammar can't express (say, uniqueItems) is let through by the grammar and named in `checks`: whoever
-// uses the plan validates the finished instance against the schema as it was sent, and draws again when it
-// fails.
+// properties (that of the schema), properties that nobody asked for (OtherProperties), white space (at most
+// one line break and an indent between tokens) and how a number or string is spelled: it writes every value
+// that the schema allows, in one spelling at least. What a grammar can't express (say, uniqueItems) is let
+// through by the grammar and named in `checks`: whoever uses the plan validates the finished instance against
+// the schema as it was sent, and draws again when it fails.
 //
 // Cost is counted here, before the compiler sees anything: its work is bounded by `rules_max` and
 // `expressions_max`.
@@ -72,8 +72,18 @@ struct SchemaPlan {
   bool needs_check() const { return !checks.empty(); }
 };
 
+// Properties that an object's schema does not list. Where it lists some and says nothing of others (no
+// additionalProperties, patternProperties, propertyNames or unevaluatedProperties, nor a minProperties that
+// needs them), the standard allows any: who lists properties seldom means that, and each name would have to
+// be kept apart from the listed ones, which costs the compiler more than all else.
+enum class OtherProperties {
+  kWhereAsked,  // such an object has the listed ones only
+  kAnywhere,    // all that the standard allows can be written
+};
+
 struct SchemaGateOptions {
   SchemaLimits limits;
+  OtherProperties others = OtherProperties::kWhereAsked;
   // Name of the grammar's start; all other rules are called `root_rule` + "_" + a number, so that several
   // plans fit into one grammar.
   std::string root_rule = "root";

@@ -19,8 +19,10 @@ Json parsed(const std::string& text) {
 // A schema behind the gate, and the compiled grammar that it became.
 class Planned {
  public:
-  explicit Planned(const std::string& schema) {
-    const auto planned = plan_schema(parsed(schema), {});
+  explicit Planned(const std::string& schema, OtherProperties others = OtherProperties::kAnywhere) {
+    SchemaGateOptions options;
+    options.others = others;
+    const auto planned = plan_schema(parsed(schema), options);
     if (const SchemaRefusal* refusal = std::get_if<SchemaRefusal>(&planned)) {
       refusal_ = *refusal;
       return;
@@ -63,6 +65,38 @@ void expect(const std::string& schema, const std::vector<std::string>& valid,
   EXPECT_TRUE(planned.writes(planned.plan().shortest)) << schema << " " << planned.plan().shortest;
   for (const std::string& text : valid) EXPECT_TRUE(planned.writes(text)) << schema << " " << text;
   for (const std::string& text : invalid) EXPECT_FALSE(planned.writes(text)) << schema << " " << text;
+}
+
+// Where properties are listed and nothing is said of others, the listed ones alone are written by default.
+TEST(SchemaGate, OtherPropertiesAreWrittenWhereTheSchemaSpeaksOfThem) {
+  const std::string other = R"({"a":1,"b":2})";
+  const auto writes_other = [&](const std::string& schema) {
+    const Planned planned(schema, OtherProperties::kWhereAsked);
+    EXPECT_EQ(planned.refused(), "") << schema;
+    EXPECT_TRUE(planned.writes(R"({"a":1})")) << schema;
+    EXPECT_TRUE(Planned(schema).writes(other)) << schema;
+    return planned.writes(other);
+  };
+  EXPECT_FALSE(writes_other(R"({"properties": {"a": {"type": "integer"}}})"));
+  EXPECT_FALSE(writes_other(R"({"allOf": [{"properties": {"a": {}}}, {"required": ["a"]}]})"));
+  EXPECT_TRUE(writes_other(R"({"properties": {"a": {}}, "additionalProperties": true})"));
+  EXPECT_TRUE(writes_other(R"({"properties": {"a": {}}, "additionalProperties": {"type": "integer"}})"));
+  EXPECT_TRUE(writes_other(R"({"properties": {"a": {}}, "patternProperties": {"^b": {}}})"));
+  EXPECT_TRUE(writes_other(R"({"properties": {"a": {}}, "propertyNames": {"maxLength": 2}})"));
+  EXPECT_TRUE(writes_other(R"({"properties": {"a": {}}, "unevaluatedProperties": true})"));
+  EXPECT_TRUE(writes_other(R"({"allOf": [{"properties": {"a": {}}}, {"additionalProperties": true}]})"));
+  EXPECT_TRUE(writes_other(R"({"type": "object"})"));
+  EXPECT_TRUE(writes_other(R"({"required": ["a"]})"));
+  EXPECT_TRUE(writes_other(R"({"not": {"required": ["c"]}})"));
+  // More properties are needed than are listed.
+  const Planned needs_more(R"({"properties": {"a": {"type": "integer"}}, "minProperties": 2})",
+                           OtherProperties::kWhereAsked);
+  EXPECT_TRUE(needs_more.writes(other));
+  EXPECT_FALSE(needs_more.writes(R"({"a":1})"));
+  // Required ones that are not listed.
+  const Planned required(R"({"properties": {"a": {}}, "required": ["b"]})", OtherProperties::kWhereAsked);
+  EXPECT_TRUE(required.writes(other));
+  EXPECT_FALSE(required.writes(R"({"a":1,"b":2,"c":3})"));
 }
 
 // What the compiler's own reading of JSON Schema loses without a word.

@@ -198,6 +198,12 @@ void SchemaExpander::plain_object(Node node, Alternative* alternative) {
   }
   if (const Json* names = schema.find("propertyNames"); names != nullptr)
     object.names.push_back(ref_of(*names));
+  const Json* const listed = schema.find("properties");
+  object.lists_properties = listed != nullptr && !listed->as_object()->empty();
+  for (const std::string_view keyword :
+       {"additionalProperties", "patternProperties", "propertyNames", "unevaluatedProperties"}) {
+    object.says_of_others |= schema.find(keyword) != nullptr;
+  }
   ObjectFacet::Layer layer = property_layer(node);
   if (layer == ObjectFacet::Layer()) return;
   for (const auto& [name, value] : layer.names) alternative->evaluated.properties.insert(name);

@@ -1,7 +1,7 @@
 // Puts schemas through the gate and its grammars through the compiler, for the Python oracle: one JSON object
-// a line in, {"schema", "texts", "draws", "seed"}, one a line out: {"refused"} or {"checks", "shortest",
-// "rules", "accepts" (a boolean for each text), "draws" (random texts of the grammar, or null where one had
-// no end)}. With --grammar, "grammar" too.
+// a line in, {"schema", "texts", "draws", "seed", "any_properties" (when there)}, one a line out: {"refused"}
+// or {"checks", "shortest", "rules", "accepts" (a boolean for each text), "draws" (random texts of the
+// grammar, or null where one had no end)}. With --grammar, "grammar" too.
 #include <cstdio>
 #include <ctime>
 #include <iostream>
@@ -39,7 +39,9 @@ JsonObject refused(const SchemaRefusal& refusal) {
 
 JsonObject answer(const Json& line, bool show_grammar,
                   const std::shared_ptr<const GrammarVocabulary>& vocabulary) {
-  const auto plan_or = plan_schema(*line.find("schema"), {});
+  SchemaGateOptions options;
+  if (line.find("any_properties") != nullptr) options.others = OtherProperties::kAnywhere;
+  const auto plan_or = plan_schema(*line.find("schema"), options);
   if (const SchemaRefusal* refusal = std::get_if<SchemaRefusal>(&plan_or)) return refused(*refusal);
   const SchemaPlan& plan = std::get<SchemaPlan>(plan_or);
   JsonObject out;
