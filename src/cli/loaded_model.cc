@@ -117,6 +117,7 @@ Result<EngineOptions> plan_engine(const ModelLoadOptions& options, const ModelCo
   engine.step_tokens_max = static_cast<int32_t>(options.step_tokens_max);
   engine.prefix_cache = options.prefix_cache == "on";
   engine.mask_threads = static_cast<int32_t>(options.mask_threads);
+  engine.mask_states_max = options.mask_states_max;
   engine.mask_wait_us_max = options.mask_wait_us_max;
   if (engine.step_tokens_max < engine.running_max) {
     return Error{ErrorCode::kInvalid, "must be at least --running-max, " + std::to_string(engine.running_max),

@@ -36,6 +36,7 @@ struct ModelLoadOptions {
   std::string prefix_cache = "on";
   int64_t mask_threads = 2;
   int64_t mask_wait_us_max = 2000;
+  int64_t mask_states_max = 50'000'000;
 };
 
 // The flags that serve and chat share.

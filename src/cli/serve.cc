@@ -79,6 +79,8 @@ void add_grammar_flags(FlagTable* flags, ServeOptions* o) {
   flags->add_int("--schema-retry-tokens-max", &o->server.schema_retry_tokens_max, 0, 1'000'000,
                  "that the failed ones may take");
   flags->add_int("--mask-threads", &o->load.mask_threads, 1, 256, "that find which tokens a schema allows");
+  flags->add_int("--mask-states-max", &o->load.mask_states_max, 1, 1'000'000'000'000,
+                 "that one may look at; more ends the answer");
   flags->add_int("--mask-wait-us-max", &o->load.mask_wait_us_max, 0, 1'000'000, "for them before a step");
 }
 

@@ -10,6 +10,7 @@
 #include "base/types.h"
 #include "engine/load_estimate.h"
 #include "engine/request.h"
+#include "grammar/matcher.h"
 #include "kernels/backend.h"
 #include "model/model.h"
 
@@ -25,7 +26,8 @@ struct EngineOptions {
   int64_t queue_tokens_max = 4 << 20;  // of their prompts and answers at most
   int64_t priority_ageing_ms = 1000;   // of waiting make up for one step of priority
   bool prefix_cache = true;
-  int32_t mask_threads = 2;  // that work out which tokens grammars allow
+  int32_t mask_threads = 2;                       // that work out which tokens grammars allow
+  int64_t mask_states_max = Matcher::kStatesMax;  // that one of them may look at; more is the request's error
   int64_t mask_wait_us_max =
       2000;  // for them before a step; a sequence whose mask is late sits out that step
 };

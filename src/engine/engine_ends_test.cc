@@ -1,5 +1,6 @@
 // Whatever happens to accepted requests, each ends exactly once: threads that submit with and without
-// deadlines, cancel at random, and an engine that is shut down or whose device fails in the middle.
+// deadlines and grammars, alone and as choices of one prompt, cancel at random, and an engine that is shut
+// down or whose device fails in the middle.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -12,6 +13,7 @@
 
 #include "engine/engine_loop.h"
 #include "engine/fake_backend.h"
+#include "grammar/testing_vocabulary.h"
 
 namespace hussar {
 namespace {
@@ -48,11 +50,27 @@ class Ends {
   int after_last_ = 0;
 };
 
+std::shared_ptr<const CompiledGrammar> grammar_of(GrammarKind kind, const std::string& text) {
+  auto grammar = CompiledGrammar::compile({kind, text, {}}, testing_vocabulary());
+  CHECK_NOTE(grammar.ok(), text.c_str());
+  return *grammar;
+}
+
+// The last one reads what it has written in ever more ways, until that is too many.
+const std::vector<std::shared_ptr<const CompiledGrammar>>& some_grammars() {
+  static const std::vector<std::shared_ptr<const CompiledGrammar>> grammars{
+      nullptr, nullptr, grammar_of(GrammarKind::kRegex, "[a-z]{3,9}(, [0-9]{2})*"),
+      grammar_of(GrammarKind::kJsonObject, ""),
+      grammar_of(GrammarKind::kEbnf, "root ::= root root root | [a-z]")};
+  return grammars;
+}
+
 enum class End { kShutdown, kFault };
 
 void run(uint64_t seed, End end, std::map<FinishReason, int>* reasons) {
   SCOPED_TRACE("seed " + std::to_string(seed));
   FakeBackend::Options device;
+  device.vocab_size = 300;  // more logits than tokens
   device.fault_step = end == End::kFault ? 120 : -1;
   EngineOptions options;
   options.context_max = 128;
@@ -60,6 +78,8 @@ void run(uint64_t seed, End end, std::map<FinishReason, int>* reasons) {
   options.running_max = 6;
   options.queue_max = 20;
   options.step_tokens_max = 24;
+  options.mask_wait_us_max = 20;  // many masks are late
+  options.mask_states_max = 5000;
   EngineParts parts;
   parts.backend = std::make_unique<FakeBackend>(device);
   parts.forward = [](Backend&, const StepShape&) {
@@ -86,15 +106,26 @@ void run(uint64_t seed, End end, std::map<FinishReason, int>* reasons) {
       request.tenant = between(0, 2);
       request.tenant_share = 0.5;
       if (between(0, 2) == 0) request.deadline = Clock::now() + std::chrono::microseconds(between(0, 9000));
-      const int index = next++;
-      const auto id = engine->submit(std::move(request), ends.sink(index));
-      if (id.ok()) {
-        mine.push_back(*id);
+      request.grammar = some_grammars()[random() % some_grammars().size()];
+      if (request.grammar) {
+        request.stop_ids = {kTestEnd};
+        request.tokens_max = between(request.grammar->tokens_min(), 60);
+      }
+      std::vector<RequestId> choices;  // of one prompt: all or none
+      for (int left = between(0, 2); left >= 0; --left) {
+        request.seed = random();
+        const int index = next++;
+        const auto id = engine->submit(request, ends.sink(index));
+        if (!id.ok()) {
+          for (const RequestId choice : choices) engine->cancel(choice);
+          std::this_thread::sleep_for(std::chrono::microseconds(200));
+          break;
+        }
+        choices.push_back(*id);
         std::lock_guard lock(mutex);
         accepted.push_back(index);
-      } else {
-        std::this_thread::sleep_for(std::chrono::microseconds(200));
       }
+      mine.insert(mine.end(), choices.begin(), choices.end());
       if (!mine.empty() && between(0, 3) == 0) {
         engine->cancel(mine[random() % mine.size()]);  // waiting, running, or ended long ago
       }
@@ -124,8 +155,8 @@ TEST(EngineEnds, EveryAcceptedRequestEndsExactlyOnce) {
   std::map<FinishReason, int> reasons;
   for (uint64_t seed = 1; seed <= 8; ++seed) run(seed, End::kShutdown, &reasons);
   for (uint64_t seed = 11; seed <= 14; ++seed) run(seed, End::kFault, &reasons);
-  for (const FinishReason reason : {FinishReason::kLength, FinishReason::kCancelled, FinishReason::kDeadline,
-                                    FinishReason::kShutdown, FinishReason::kError}) {
+  for (const FinishReason reason : {FinishReason::kStop, FinishReason::kLength, FinishReason::kCancelled,
+                                    FinishReason::kDeadline, FinishReason::kShutdown, FinishReason::kError}) {
     EXPECT_GT(reasons[reason], 0) << "none ended with reason " << static_cast<int>(reason);
   }
 }

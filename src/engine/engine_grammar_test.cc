@@ -32,6 +32,7 @@ std::unique_ptr<Engine> start(int64_t mask_wait_us_max) {
   options.queue_max = 2 * kRequests;
   options.step_tokens_max = 24;
   options.mask_wait_us_max = mask_wait_us_max;
+  options.mask_states_max = 200'000;
   EngineParts parts;
   parts.backend = std::make_unique<FakeBackend>(device());
   parts.forward = [](Backend&, const StepShape&) {};
@@ -209,6 +210,25 @@ TEST(EngineGrammar, OneThatCanNotGoOnEndsAlone) {
   EXPECT_EQ(stuck_end.finish, FinishReason::kError);
   EXPECT_EQ(stuck_end.generated_tokens, 1);
   EXPECT_EQ(forbidden.wait().finish, FinishReason::kError);
+  EXPECT_EQ(whole(&fine).tokens, alone(good).tokens);
+}
+
+// What an answer can be read as grows with the cube of its length.
+TEST(EngineGrammar, OneThatCanBeReadInTooManyWaysEndsAlone) {
+  std::mt19937 random(1);
+  Collected costly, fine;
+  const auto engine = start(2000);
+  Request ambiguous = request_with(
+      grammar_of(GrammarKind::kEbnf, "root ::= root root root | [a-z]", testing_vocabulary()), &random);
+  ambiguous.bias = {{kTestEnd, -INFINITY}};
+  ambiguous.tokens_max = 390;
+  ASSERT_TRUE(engine->submit(ambiguous, costly.sink()).ok());
+  const Request good = request_with(some_grammars()[1], &random);
+  ASSERT_TRUE(engine->submit(good, fine.sink()).ok());
+  const Whole ended = whole(&costly);
+  EXPECT_EQ(ended.last.finish, FinishReason::kError);
+  EXPECT_NE(ended.last.error.find("too many ways"), std::string::npos) << ended.last.error;
+  EXPECT_EQ(ended.tokens, alone(ambiguous).tokens) << "where it ends is the answer's own";
   EXPECT_EQ(whole(&fine).tokens, alone(good).tokens);
 }
 

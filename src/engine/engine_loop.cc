@@ -134,7 +134,7 @@ EngineLoop::EngineLoop(const EngineOptions& options, EngineParts parts)
       pool_(options.kv_blocks, backend_->info().kv_block_tokens),
       scheduler_(scheduler_limits(options, backend_->info()), pool_, token_bytes_),
       sampler_(options.running_max),
-      masks_(options.running_max, parts.vocab_size, options.mask_threads),
+      masks_(options.running_max, parts.vocab_size, options.mask_threads, options.mask_states_max),
       checks_(options.running_max) {
   counters_.blocks_all = counters_.blocks_free = options.kv_blocks;
   counters_.last_step = Clock::now();
@@ -459,6 +459,7 @@ Result<void> validate_options(const EngineOptions& options) {
   RETURN_IF_ERROR(at_least("queue_max", options.queue_max, 1));
   // So that every decoding sequence fits every step.
   RETURN_IF_ERROR(at_least("mask_threads", options.mask_threads, 1));
+  RETURN_IF_ERROR(at_least("mask_states_max", options.mask_states_max, 1));
   RETURN_IF_ERROR(at_least("mask_wait_us_max", options.mask_wait_us_max, 0));
   RETURN_IF_ERROR(at_least("queue_tokens_max", options.queue_tokens_max, 1));
   RETURN_IF_ERROR(at_least("priority_ageing_ms", options.priority_ageing_ms, 1));

@@ -7,8 +7,10 @@
 
 namespace hussar {
 
-GrammarMasks::GrammarMasks(int32_t slots, int32_t vocab_size, int32_t threads)
-    : mask_words_(Matcher::mask_words(vocab_size)), cells_(static_cast<size_t>(slots)) {
+GrammarMasks::GrammarMasks(int32_t slots, int32_t vocab_size, int32_t threads, int64_t states_max)
+    : mask_words_(Matcher::mask_words(vocab_size)),
+      states_max_(states_max),
+      cells_(static_cast<size_t>(slots)) {
   for (int32_t i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
 }
 
@@ -133,13 +135,13 @@ void GrammarMasks::work() {
   }
 }
 
-bool GrammarMasks::advance(Cell* cell) {
+bool GrammarMasks::advance(Cell* cell) const {
   const auto failed = [cell](const Error& error) {
     cell->error = error.message;
     return false;
   };
   if (!cell->matcher) {
-    auto matcher = Matcher::create(cell->grammar);
+    auto matcher = Matcher::create(cell->grammar, states_max_);
     if (!matcher.ok()) return failed(matcher.error());
     cell->matcher.emplace(std::move(*matcher));
   }

@@ -23,7 +23,8 @@ namespace hussar {
 class GrammarMasks {
  public:
   // Masks have a bit for each of `vocab_size` logits, which are at least as many as a grammar's tokens.
-  GrammarMasks(int32_t slots, int32_t vocab_size, int32_t threads);
+  // `states_max` as in Matcher: a mask that takes more fails.
+  GrammarMasks(int32_t slots, int32_t vocab_size, int32_t threads, int64_t states_max = Matcher::kStatesMax);
   ~GrammarMasks();
   GrammarMasks(const GrammarMasks&) = delete;
   GrammarMasks& operator=(const GrammarMasks&) = delete;
@@ -79,9 +80,10 @@ class GrammarMasks {
 
   const std::shared_ptr<Cell>& at(int32_t slot) const { return cells_[static_cast<size_t>(slot)]; }
   void work();
-  static bool advance(Cell* cell);
+  bool advance(Cell* cell) const;
 
   const size_t mask_words_;
+  const int64_t states_max_;
   std::vector<std::shared_ptr<Cell>> cells_;  // by slot; null: no grammar
   std::vector<int32_t> used_;
 

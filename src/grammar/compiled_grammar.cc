@@ -84,6 +84,34 @@ Result<std::optional<JsonSchema>> validator_of(const GrammarSpec& spec,
   return std::optional(std::move(schema));
 }
 
+// The library's notation holds more than text: tokens by number, budgets, temperatures, captures, which
+// neither the way to an answer's end nor the engine knows. What would be dropped, or could end an answer in
+// an error, is refused by name.
+Result<void> check_text_only(const xgrammar::Grammar& grammar) {
+  using Type = xgrammar::Grammar::Impl::GrammarExprType;
+  const auto refused = [](const std::string& what) {
+    return Error{ErrorCode::kUnsupported, what + " in a grammar is not supported", ""};
+  };
+  for (int32_t id = 0; id < grammar->NumRules(); ++id) {
+    const auto& rule = grammar->GetRule(id);
+    const auto of_rule = [&](const char* what) {
+      return refused(std::string(what) + " of rule " + rule.name);
+    };
+    if (rule.lookahead_assertion_id >= 0) return of_rule("the lookahead (=...)");
+    if (rule.max_tokens >= 0) return of_rule("[max_tokens]");
+    if (rule.temperature) return of_rule("[temperature]");
+    if (rule.is_lazy) return of_rule("[lazy]");
+    if (!rule.capture_name.empty() || grammar->GetSuffixStopInfo(id) != nullptr) return of_rule("[capture]");
+  }
+  for (int32_t id = 0; id < grammar->NumGrammarExprs(); ++id) {
+    const Type type = grammar->GetGrammarExpr(id).type;
+    if (type == Type::kToken) return refused("Token(...)");
+    if (type == Type::kExcludeToken) return refused("ExcludeToken(...)");
+    if (type == Type::kTokenTagDispatch) return refused("TokenTagDispatch(...)");
+  }
+  return {};
+}
+
 // With what is derived from the library's grammar.
 Result<std::shared_ptr<const CompiledGrammar>> complete(std::shared_ptr<const GrammarVocabulary> vocabulary,
                                                         xgrammar::CompiledGrammar grammar,
@@ -200,11 +228,15 @@ Result<std::shared_ptr<const CompiledGrammar>> CompiledGrammar::compile(
     return Error{ErrorCode::kInvalid, "there is nothing to choose from", ""};
   }
   ASSIGN_OR_RETURN(Source source, source_of(spec));
+  const auto parsed = without_throwing([&] {
+    return spec.kind == GrammarKind::kRegex ? xgrammar::Grammar::FromRegex(source.text)
+                                            : xgrammar::Grammar::FromEBNF(source.text);
+  });
+  if (!parsed.ok()) return parsed.error();
+  if (spec.kind == GrammarKind::kEbnf) RETURN_IF_ERROR(check_text_only(*parsed));
   auto grammar = without_throwing([&] {
     xgrammar::GrammarCompiler compiler(vocabulary->impl().info, /*max_threads=*/1, /*cache_enabled=*/false);
-    return compiler.CompileGrammar(spec.kind == GrammarKind::kRegex
-                                       ? xgrammar::Grammar::FromRegex(source.text)
-                                       : xgrammar::Grammar::FromEBNF(source.text));
+    return compiler.CompileGrammar(*parsed);
   });
   if (!grammar.ok()) return std::move(grammar).error();
   return complete(std::move(vocabulary), std::move(*grammar), spec, std::move(source.checks));

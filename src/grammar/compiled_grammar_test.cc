@@ -115,6 +115,28 @@ TEST(CompiledGrammar, WhatIsMalformedIsAnErrorOfOneLine) {
   }
 }
 
+TEST(CompiledGrammar, WhatIsNoTextInAGrammarIsRefusedByName) {
+  for (const auto& [text, named] : std::vector<std::pair<std::string, std::string>>{
+           {R"(root ::= Token(3) "a")", "Token(...)"},
+           {R"(root ::= ExcludeToken(3) "a")", "ExcludeToken(...)"},
+           {R"(root[max_tokens=3] ::= "a"*)", "[max_tokens]"},
+           {R"(root[temperature=0.5] ::= "a"*)", "[temperature]"},
+           {R"(root[lazy] ::= "a"*)", "[lazy]"},
+           {R"(root[capture="x"] ::= "a"*)", "[capture]"},
+           {R"(root[stop_capture="x"] ::= "a"*)", "[capture]"},
+           {"root ::= \"a\" more\nmore ::= \"b\" (=\"c\")", "lookahead"}}) {
+    const auto grammar = compile(GrammarKind::kEbnf, text);
+    ASSERT_FALSE(grammar.ok()) << text;
+    EXPECT_EQ(grammar.error().code, ErrorCode::kUnsupported) << text << ": " << grammar.error().message;
+    EXPECT_NE(grammar.error().message.find(named), std::string::npos) << grammar.error().message;
+  }
+  for (const char* text : {R"(root ::= Regex("[ab]+"))", R"(root ::= "a"{2,3} | [x-z]* "b"?)",
+                           R"(root[max_chars=3] ::= "a"*)"}) {
+    const auto grammar = compile(GrammarKind::kEbnf, text);
+    EXPECT_TRUE(grammar.ok()) << text << ": " << (grammar.ok() ? "" : grammar.error().message);
+  }
+}
+
 TEST(CompiledGrammar, AGrammarWithoutAWholeAnswerIsAnError) {
   EXPECT_FALSE(compile(GrammarKind::kEbnf, "root ::= \"a\" root").ok());
   EXPECT_FALSE(compile(GrammarKind::kEbnf, "root ::= \"a\" more\nmore ::= root | more \"b\"").ok());

@@ -26,6 +26,7 @@ class Chart : public xgrammar::EarleyParser {
     int64_t bytes = EndingTable::kNever;
     std::vector<Place> places;
   };
+  // Throws ParseWork::Exceeded.
   Way shortest() const {
     if (IsCompleted()) return {0, {}};
     std::vector<Stage> stages;
@@ -46,7 +47,9 @@ class Chart : public xgrammar::EarleyParser {
       const Stage stage = stages[static_cast<size_t>(index)];
       if (stage.began == xgrammar::ParserState::kNoPrevInputPos) return {bytes, places_to(stages, index)};
       if (!settled.insert({stage.place.rule, stage.began}).second) continue;
-      for (const auto& [ended, parent] : rule_id_to_completable_states_[stage.began]) {
+      const auto& parents = rule_id_to_completable_states_[stage.began];
+      ParseWork::spend(1 + static_cast<size_t>(parents.size()));
+      for (const auto& [ended, parent] : parents) {
         if (ended != stage.place.rule || parent.rule_id < 0) continue;
         const bool repeats = table_.repeats_rule(parent.rule_id, parent.element_id, ended);
         const Place place{parent.rule_id, parent.element_id, repeats ? parent.repeat_count + 1 : 0};
@@ -88,7 +91,7 @@ struct Ending::Impl {
       : grammar(std::move(g)), chart(grammar->impl().grammar.GetGrammar(), grammar->impl().endings) {}
 
   const Chart::Way& way() {
-    if (!shortest) shortest = chart.shortest();
+    if (!shortest) shortest = chart.shortest();  // of the empty answer, which nothing has asked for before
     return *shortest;
   }
   void plan_shortest() {
@@ -107,7 +110,8 @@ struct Ending::Impl {
   bool planned = false;                      // `plan` takes `shortest` into account
   std::optional<Chart::Way> shortest_before;
   std::optional<std::vector<TokenId>> plan_before;
-  int32_t last_bytes = 0;  // of the last token
+  int32_t last_bytes = 0;              // of the last token
+  size_t states = 0, last_states = 0;  // that the chart keeps, of all bytes and of the last token's
 };
 
 Ending::Ending(std::shared_ptr<const CompiledGrammar> grammar)
@@ -118,28 +122,37 @@ Ending::~Ending() = default;
 
 Result<void> Ending::accept(TokenId token) {
   constexpr size_t kStatesMax = 20'000;
+  constexpr size_t kStatesKeptMax = 500'000;  // some 20 MB, which a vector of theirs copies as it grows
+  // This runs between two steps of everybody's: a few milliseconds at most.
+  constexpr int64_t kWorkMax = 4'000'000;
   Impl& of = *impl_;
   const auto& tokens = of.grammar->impl().vocabulary->impl().info.GetDecodedVocab();
   if (token < 0 || static_cast<size_t>(token) >= tokens.size() ||
       tokens[static_cast<size_t>(token)].empty()) {
     return Error{ErrorCode::kInvalid, "the token has no bytes", ""};
   }
+  const ParseWork limit(kWorkMax);
+  const Error too_many{ErrorCode::kTooLarge, ParseWork::Exceeded().what(), ""};
   int32_t taken = 0;
+  size_t states = 0;
   const auto undo = [&](Error error) {
     if (taken > 0) of.chart.PopLastStates(taken);
     return error;
   };
   for (const char c : tokens[static_cast<size_t>(token)]) {
     const auto advanced = without_throwing([&] { return of.chart.Advance(static_cast<uint8_t>(c)); });
-    if (!advanced.ok()) return undo(advanced.error());
+    if (!advanced.ok()) return advanced.error();  // what threw is in no state to be undone
     if (!*advanced) return undo({ErrorCode::kInvalid, "the grammar does not allow the token here", ""});
     ++taken;
-    if (of.chart.states() > kStatesMax) {
-      return undo({ErrorCode::kTooLarge, "the grammar reads the answer in too many ways", ""});
-    }
+    states += of.chart.states();
+    if (of.chart.states() > kStatesMax || of.states + states > kStatesKeptMax) return undo(too_many);
   }
+  auto shortest = without_throwing([&] { return of.chart.shortest(); });
+  if (!shortest.ok()) return undo(shortest.error());
   of.last_bytes = taken;
-  of.shortest_before = std::exchange(of.shortest, std::nullopt);
+  of.last_states = states;
+  of.states += states;
+  of.shortest_before = std::exchange(of.shortest, std::move(*shortest));
   of.plan_before = of.plan;
   of.planned = false;
   if (of.plan && !of.plan->empty() && of.plan->front() == token) {
@@ -155,6 +168,7 @@ void Ending::take_back() {
   CHECK(of.last_bytes > 0);
   of.chart.PopLastStates(of.last_bytes);
   of.last_bytes = 0;
+  of.states -= of.last_states;
   of.shortest = std::move(of.shortest_before);
   of.plan = std::move(of.plan_before);
   of.planned = false;

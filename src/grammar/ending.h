@@ -21,7 +21,7 @@ class Ending {
   ~Ending();
 
   // The answer's next token, not a stop id. Errors: kInvalid (not allowed; nothing has changed), kTooLarge
-  // (too many ways to read the answer).
+  // (too many ways to read the answer: this object can't go on).
   Result<void> accept(TokenId token);
   // Undoes the last accept(); once.
   void take_back();

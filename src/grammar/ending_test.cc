@@ -121,6 +121,20 @@ TEST(Ending, TokensOfSeveralBytesMakeTheWayShorter) {
   EXPECT_EQ(grammar->tokens_min(), 6);  // {" name ":  0 }} and the end
 }
 
+TEST(Ending, AnAnswerThatCanBeReadInTooManyWaysIsAnError) {
+  const auto grammar = CompiledGrammar::compile({GrammarKind::kEbnf, "root ::= root root root | [a-z]", {}},
+                                                testing_vocabulary());
+  ASSERT_TRUE(grammar.ok());
+  Ending ending(*grammar);
+  Result<void> done;
+  for (int tokens = 0; done.ok() && tokens < 2000; ++tokens) {
+    done = ending.accept('a');
+    EXPECT_TRUE(!done.ok() || ending.fits(100'000));
+  }
+  ASSERT_FALSE(done.ok());
+  EXPECT_EQ(done.error().code, ErrorCode::kTooLarge);
+}
+
 TEST(Ending, WhatIsNotAllowedChangesNothing) {
   const auto grammar = grammar_of(GrammarKind::kRegex, "abc");
   Ending ending(grammar);

@@ -184,6 +184,8 @@ Result<SharedGrammar> GrammarCompiler::compile_in_child(const GrammarSpec& spec)
       return Error{ErrorCode::kTooLarge, answer->text, ""};
     case GrammarOutcome::kTime:
       return over_limit("compiling it takes longer than", limits_.cpu_ms_max, "ms");
+    case GrammarOutcome::kBusy:
+      return Error{ErrorCode::kFull, "the machine is too busy to compile it now: try again later", ""};
     case GrammarOutcome::kMemory:
       return over_limit("compiling it takes more memory than", limits_.memory_bytes_max, "bytes");
     case GrammarOutcome::kResultTooLarge:

@@ -49,8 +49,8 @@ class GrammarCompiler {
   std::optional<Result<SharedGrammar>> find(const GrammarSpec& spec);
 
   // Errors: kInvalid (malformed, or no answer can fit it), kUnsupported (a keyword that can't be enforced),
-  // kTooLarge (over a limit: the message names it); kIo and kOutOfMemory when the compiling process can't be
-  // had, which is not the sender's fault.
+  // kTooLarge (over a limit: the message names it); kFull (the machine is too busy for it now); kIo and
+  // kOutOfMemory when the compiling process can't be had, which is not the sender's fault.
   Result<SharedGrammar> compile(const GrammarSpec& spec);
 
   // Ends what is being compiled: that call, and all later ones, fail with kCancelled. For a server that

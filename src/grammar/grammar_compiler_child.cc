@@ -82,6 +82,14 @@ GrammarAnswerFrame compile(const GrammarJobFrame& job, std::shared_ptr<const Gra
   _exit(0);
 }
 
+int64_t milliseconds(const timeval& time) { return int64_t{time.tv_sec} * 1000 + time.tv_usec / 1000; }
+
+// Of one that had not answered in all that time: its own fault only where it had the processor meanwhile.
+GrammarOutcome outcome_of_lateness(const rusage& used, const GrammarLimits& limits) {
+  const bool worked = milliseconds(used.ru_utime) + milliseconds(used.ru_stime) >= limits.cpu_ms_max / 2;
+  return worked ? GrammarOutcome::kTime : GrammarOutcome::kBusy;
+}
+
 GrammarOutcome outcome_of_death(int status) {
   if (WIFSIGNALED(status) && (WTERMSIG(status) == SIGPROF || WTERMSIG(status) == SIGXCPU)) {
     return GrammarOutcome::kTime;
@@ -113,12 +121,13 @@ GrammarAnswerFrame fork_job(const GrammarJobFrame& job,
   close(ends[0]);
   kill(pid, SIGKILL);  // what has answered is at its end; what has not is late
   int status = 0;
-  while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  rusage used{};
+  while (wait4(pid, &status, 0, &used) < 0 && errno == EINTR) {
   }
   GrammarAnswerFrame answer;
   if (bytes.ok() && decode_frame(*bytes, &answer).ok()) return answer;
   const bool late = !bytes.ok() && bytes.error().code == ErrorCode::kCancelled;
-  return {late ? GrammarOutcome::kTime : outcome_of_death(status), "", {}};
+  return {late ? outcome_of_lateness(used, job.limits) : outcome_of_death(status), "", {}};
 }
 
 }  // namespace

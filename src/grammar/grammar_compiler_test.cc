@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdio>
 #include <thread>
 
+#include "grammar/grammar_frame.h"
 #include "grammar/testing_vocabulary.h"
 
 namespace hussar {
@@ -113,6 +115,26 @@ TEST(GrammarCompiler, AProgramThatIsNotThereIsNotTheSendersFault) {
   EXPECT_FALSE(grammars.find(regex("a")));  // it is tried again
   GrammarCompiler ends_at_once({}, testing_token_bytes(), {kTestEnd}, {"/bin/true", {}});
   EXPECT_EQ(ends_at_once.compile(regex("a")).error().code, ErrorCode::kIo);
+}
+
+TEST(GrammarCompiler, WhatTheMachineHadNoTimeForIsNotRemembered) {
+  GrammarAnswerFrame busy;
+  busy.outcome = GrammarOutcome::kBusy;
+  std::string escaped;
+  for (const char c : encode_frame(busy)) {
+    char octal[8];
+    std::snprintf(octal, sizeof octal, "\\%03o", static_cast<unsigned char>(c));
+    escaped += octal;
+  }
+  ASSERT_EQ(encode_frame(busy).size(), 24u);
+  // Whatever it is asked, it says so once.
+  const std::string script = "printf '\\030\\0\\0\\0\\0\\0\\0\\0" + escaped + "' >&0; exec cat > /dev/null";
+  GrammarCompiler grammars({}, testing_token_bytes(), {kTestEnd}, {"/bin/sh", {"-c", script}});
+  const auto refused = grammars.compile(regex("a+"));
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, ErrorCode::kFull) << refused.error().message;
+  EXPECT_FALSE(grammars.find(regex("a+")));
+  EXPECT_EQ(grammars.counters().refused, 0);
 }
 
 TEST(GrammarCompiler, StoppedItEndsWhatItCompiles) {

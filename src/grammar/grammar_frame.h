@@ -34,6 +34,7 @@ enum class GrammarOutcome : uint8_t {
   kUnsupported,
   kTooLarge,
   kTime,
+  kBusy,  // the machine had no time for it
   kMemory,
   kResultTooLarge,
   kCrashed

@@ -59,6 +59,10 @@ class JsonSchema {
  public:
   enum class Formats { kAnnotate, kAssert };
 
+  // These, and InstanceLimits, are no flags of the server: they say what a schema or an answer of sensible
+  // size never reaches, so that what is foreign stays bounded. Who writes schemas meets the limits of
+  // compiling a grammar for them first, which are flags; whoever validates in a thread that others wait for
+  // passes less.
   struct Limits {
     JsonLimits json = {.bytes_max = 1 << 20, .depth_max = 64, .values_max = 200'000};  // of each document
     size_t subschemas_max = 50'000;

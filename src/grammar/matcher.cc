@@ -11,6 +11,7 @@ namespace hussar {
 struct Matcher::Impl {
   std::shared_ptr<const CompiledGrammar> grammar;
   xgrammar::GrammarMatcher matcher;
+  int64_t states_max;
 };
 
 Matcher::Matcher(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -18,10 +19,10 @@ Matcher::Matcher(Matcher&&) noexcept = default;
 Matcher& Matcher::operator=(Matcher&&) noexcept = default;
 Matcher::~Matcher() = default;
 
-Result<Matcher> Matcher::create(std::shared_ptr<const CompiledGrammar> grammar) {
+Result<Matcher> Matcher::create(std::shared_ptr<const CompiledGrammar> grammar, int64_t states_max) {
   return without_throwing([&] {
     xgrammar::GrammarMatcher matcher(grammar->impl().grammar);
-    return Matcher(std::make_unique<Impl>(Impl{std::move(grammar), std::move(matcher)}));
+    return Matcher(std::make_unique<Impl>(Impl{std::move(grammar), std::move(matcher), states_max}));
   });
 }
 
@@ -38,6 +39,7 @@ Result<void> Matcher::fill_mask(std::span<uint32_t> mask) {
   tensor.ndim = 1;
   tensor.dtype = xgrammar::GetBitmaskDLType();
   tensor.shape = &shape;
+  const ParseWork limit(impl_->states_max);
   RETURN_IF_ERROR(without_throwing([&] { impl_->matcher.FillNextTokenBitmask(&tensor); }));
   if (vocab_size % 32 != 0) mask[words - 1] &= (1u << (vocab_size % 32)) - 1;
   const bool any = std::ranges::any_of(mask, [](uint32_t word) { return word != 0; });
@@ -49,6 +51,7 @@ Result<void> Matcher::accept(TokenId token) {
   const Error refused{ErrorCode::kInvalid,
                       "the grammar does not allow token " + std::to_string(token) + " here", ""};
   if (token < 0 || token >= impl_->grammar->vocab_size() || is_terminated()) return refused;
+  const ParseWork limit(impl_->states_max);
   auto accepted = without_throwing([&] { return impl_->matcher.AcceptToken(token); });
   if (!accepted.ok()) return std::move(accepted).error();
   if (!*accepted) return refused;

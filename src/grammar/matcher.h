@@ -14,8 +14,13 @@ namespace hussar {
 // One per sequence; one thread at a time.
 class Matcher {
  public:
+  // What fill_mask() or accept() may look at: states of the answer's parse. Some tens of millions take a
+  // second.
+  static constexpr int64_t kStatesMax = 50'000'000;
+
   // At the beginning of an answer.
-  static Result<Matcher> create(std::shared_ptr<const CompiledGrammar> grammar);
+  static Result<Matcher> create(std::shared_ptr<const CompiledGrammar> grammar,
+                                int64_t states_max = kStatesMax);
   Matcher(Matcher&&) noexcept;
   Matcher& operator=(Matcher&&) noexcept;
   ~Matcher();
@@ -25,10 +30,11 @@ class Matcher {
 
   // Sets the bits of the tokens that may come next and clears all others. `mask` may be longer than the
   // grammar's vocabulary needs: ids beyond it are not allowed. Stop ids are allowed exactly where the
-  // document may end. Errors: kInvalid (no token is allowed, or the answer has ended).
+  // document may end. Errors: kInvalid (no token is allowed, or the answer has ended), kTooLarge (it takes
+  // more than states_max; the matcher can't go on).
   Result<void> fill_mask(std::span<uint32_t> mask);
 
-  // Errors: kInvalid (the token is not allowed; the matcher stands where it stood).
+  // Errors: kInvalid (the token is not allowed; the matcher stands where it stood), kTooLarge (as above).
   Result<void> accept(TokenId token);
 
   // Takes back the last `count` tokens. REQUIRES: so many were accepted.

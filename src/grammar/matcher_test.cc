@@ -54,6 +54,27 @@ TEST_F(MatcherTest, ARefusedTokenChangesNothing) {
   EXPECT_EQ(matcher.accepted(), 1);
 }
 
+TEST_F(MatcherTest, AnAnswerThatCanBeReadInTooManyWaysIsAnError) {
+  const auto grammar = CompiledGrammar::compile({GrammarKind::kEbnf, "root ::= root root root | [a-z]", {}},
+                                                testing_vocabulary());
+  ASSERT_TRUE(grammar.ok());
+  const auto accepted = [&](int64_t states_max) {
+    Matcher matcher = std::move(*Matcher::create(*grammar, states_max));
+    for (int tokens = 0; tokens < 300; ++tokens) {
+      Result<void> done = matcher.accept('a');
+      if (done.ok()) done = matcher.fill_mask(mask_);
+      if (done.ok()) continue;
+      EXPECT_EQ(done.error().code, ErrorCode::kTooLarge) << done.error().message;
+      return tokens;
+    }
+    return -1;
+  };
+  const int few = accepted(5'000), more = accepted(50'000);
+  EXPECT_GT(few, 0);
+  EXPECT_GT(more, few);
+  EXPECT_EQ(accepted(5'000), few) << "counted, not timed";
+}
+
 TEST_F(MatcherTest, RollbackAndResetGoBack) {
   Matcher matcher = std::move(*Matcher::create(regex_grammar("a[bc]d")));
   const auto first = allowed(matcher);

@@ -146,6 +146,11 @@ void Exchange::abandon() {
   }
 }
 
+bool Exchange::is_gone() const {
+  std::lock_guard lock(mutex_);
+  return gone_;
+}
+
 void Exchange::on_disconnect(std::function<void()> callback) {
   {
     std::lock_guard lock(mutex_);
@@ -219,6 +224,7 @@ void Responder::add_headers(std::vector<HttpHeader> headers) {
 void Responder::answer(HttpResponse response) { guard_->exchange->answer(std::move(response)); }
 void Responder::start_stream(HttpResponse response) { guard_->exchange->start_stream(std::move(response)); }
 bool Responder::write(std::string_view bytes) { return guard_->exchange->write(bytes); }
+bool Responder::is_gone() const { return guard_->exchange->is_gone(); }
 void Responder::finish() { guard_->exchange->finish(); }
 void Responder::on_disconnect(std::function<void()> callback) {
   guard_->exchange->on_disconnect(std::move(callback));

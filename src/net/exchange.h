@@ -44,6 +44,7 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   bool write(std::string_view bytes);
   void finish();
   void abandon();  // the last Responder has gone
+  bool is_gone() const;
   void on_disconnect(std::function<void()> callback);
   void post(std::function<void()> task) { mailbox_->post(std::move(task)); }
 

@@ -115,10 +115,10 @@ class Session : public std::enable_shared_from_this<Session> {
     co_await close_gently();
   }
 
-  // The sweep: cancels what takes longer than its deadline.
+  // The sweep: cancels what takes longer than its deadline, again in each sweep until that is noticed. A
+  // piece that was just read or written can't be cancelled any more, and the next one would have no deadline.
   void check_deadline(TimePoint now) {
     if (now < deadline_) return;
-    deadline_ = TimePoint::max();
     timed_out_ = true;
     cancel();
   }

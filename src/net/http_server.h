@@ -32,6 +32,9 @@ class Responder {
   bool write(std::string_view bytes);
   void finish();
 
+  // Whether nothing that is answered can reach the client any more. Work for it that has not begun is in
+  // vain.
+  bool is_gone() const;
   // `callback` runs once when the client has gone before the answer was complete, and possibly just after the
   // last byte was handed over; noticed even while nothing is written. It runs on the server's thread, or at
   // once in this call when the client has gone already.

@@ -38,11 +38,19 @@ Result<std::optional<int64_t>> read_deadline_header(const HttpRequest& request) 
   return std::optional(ms);
 }
 
+Result<void> check_time_left(const CompletionRequest& body, const RequestLog& log) {
+  const std::optional<int64_t> deadline_ms = body.deadline_ms ? body.deadline_ms : log.deadline_ms;
+  if (!deadline_ms || Clock::now() < log.received + std::chrono::milliseconds(*deadline_ms)) return {};
+  return Error{ErrorCode::kDeadline, "the deadline passed before the request could be started",
+               "deadline_ms"};
+}
+
 Result<void> apply_terms(const CompletionRequest& body, const RequestLog& log, Request* request) {
   if (body.deadline_ms && log.deadline_ms && *body.deadline_ms != *log.deadline_ms) {
     return Error{ErrorCode::kInvalid,
                  "deadline_ms and the header X-Request-Deadline-Ms differ: send one of them", "deadline_ms"};
   }
+  RETURN_IF_ERROR(check_time_left(body, log));
   const std::optional<int64_t> deadline_ms = body.deadline_ms ? body.deadline_ms : log.deadline_ms;
   if (deadline_ms) request->deadline = log.received + std::chrono::milliseconds(*deadline_ms);
   request->priority = static_cast<int32_t>(body.priority.value_or(0));

@@ -24,8 +24,11 @@ namespace hussar {
 Result<std::optional<int64_t>> read_deadline_header(const HttpRequest& request);
 
 // Puts the terms of the body, of the headers and of the key into the engine's request. Errors: kInvalid, when
-// body and header name different deadlines.
+// body and header name different deadlines; those of check_time_left().
 Result<void> apply_terms(const CompletionRequest& body, const RequestLog& log, Request* request);
+
+// Errors: kDeadline, when the deadline of body or header has passed already.
+Result<void> check_time_left(const CompletionRequest& body, const RequestLog& log);
 
 class Ticket;
 

@@ -42,6 +42,20 @@ TEST_F(AdmissionTest, DeadlineAndPriorityReachTheEngine) {
   EXPECT_EQ(engine_.request(4)->priority, 0);
 }
 
+TEST(Terms, ADeadlineThatPassedOnTheWayIsRefused) {
+  CompletionRequest body;
+  body.deadline_ms = 50;
+  RequestLog log;
+  log.received = Clock::now() - std::chrono::milliseconds(60);
+  Request request;
+  const auto late = apply_terms(body, log, &request);
+  ASSERT_FALSE(late.ok());
+  EXPECT_EQ(late.error().code, ErrorCode::kDeadline);
+  body.deadline_ms = 60'000;
+  ASSERT_TRUE(apply_terms(body, log, &request).ok());
+  EXPECT_EQ(request.deadline, log.received + std::chrono::seconds(60));
+}
+
 TEST_F(AdmissionTest, ADeadlineThatIsNoneIsRefusedByName) {
   start();
   for (const char* bad : {"0", "-1", "1.5", "soon", "86400001", ""}) {

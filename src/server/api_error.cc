@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/json.h"
+#include "base/utf8.h"
 
 namespace hussar {
 
@@ -25,6 +26,17 @@ std::string_view error_type(int status) {
   }
 }
 
+// One line of bounded length, whatever of the request it quotes.
+std::string shown_line(std::string_view text) {
+  constexpr size_t kBytesMax = 1000;
+  std::string line(text.substr(0, complete_utf8_prefix_bytes(text.substr(0, kBytesMax))));
+  if (line.size() < text.size()) line += "...";
+  for (char& c : line) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
+  }
+  return line;
+}
+
 // Whole seconds, rounded up; one where nothing is known.
 std::string retry_after(int64_t wait_ms) {
   return std::to_string(std::max<int64_t>(1, (wait_ms + 999) / 1000));
@@ -33,7 +45,7 @@ std::string retry_after(int64_t wait_ms) {
 }  // namespace
 
 ApiError to_api_error(const Error& error) {
-  ApiError api{400, error.message, error.field, "invalid_value", {}};
+  ApiError api{400, shown_line(error.message), shown_line(error.field), "invalid_value", {}};
   switch (error.code) {
     case ErrorCode::kInvalid:
       break;

@@ -18,9 +18,9 @@ struct ApiError {
   std::vector<HttpHeader> headers;
 };
 
-// The status and code of an error of ours. kTooLarge becomes context_length_exceeded, kNotFound
-// model_not_found, kFull and kDeadline a 429 with Retry-After. A refused deadline comes with the header
-// X-Feasible-Deadline-Ms.
+// The status and code of an error of ours; its message and field as one line each, cut where they are long.
+// kTooLarge becomes context_length_exceeded, kNotFound model_not_found, kFull and kDeadline a 429 with
+// Retry-After. A refused deadline comes with the header X-Feasible-Deadline-Ms.
 ApiError to_api_error(const Error& error);
 
 // What HTTP itself refuses, with the code that belongs to the status.

@@ -201,6 +201,37 @@ TEST_F(GateTest, LimitsOfAKeyAre429sThatSayWhenToComeAgain) {
       << "8 of 3 a minute are to be made up for";
 }
 
+TEST_F(GateTest, AllChoicesOfAnAnswerThatWasGivenUpArePaidFor) {
+  start_with_keys(R"({"name":"a","key":"sk-a-12345","tokens_per_minute":20})");
+  const std::string key = "Authorization: Bearer sk-a-12345\r\n";
+  {
+    RawClient client(port());
+    client.send(complete(key, R"({"prompt":"x","n":3,"stream":true})"));
+    ASSERT_TRUE(wait_for_request(3));
+    engine_.feed_text(1, "a", std::nullopt);
+    engine_.feed_text(2, "0123456789", std::nullopt);
+    engine_.feed_text(3, "0123456789", std::nullopt);
+    client.read_until("9");
+  }
+  ASSERT_TRUE(eventually([&] { return engine_.cancels() >= 3; }));
+  Answer spent;
+  ASSERT_TRUE(eventually([&] { return (spent = exchange(complete(key, "{}"))).status == 429; }))
+      << "a prompt of one token and answers of 1, 10 and 10";
+  EXPECT_EQ(error_code(spent), "rate_limit_tokens");
+  EXPECT_NE(get_with("/metrics", "Host: localhost\r\n" + key)
+                .body.find("vllm:request_generation_tokens_sum{model_name=\"m\"} 21"),
+            std::string::npos);
+}
+
+TEST_F(GateTest, AKeyThatIsLongerThanAnyIsNone) {
+  start_with_keys(R"({"name":"a","key":")" + std::string(512, 'k') + "\"}");
+  for (const auto& [bytes, status] :
+       {std::pair<size_t, int>{512, 200}, {513, 401}, {1024, 401}, {30'000, 401}})
+    EXPECT_EQ(
+        get_with("/v1/models", "Host: localhost\r\nX-Api-Key: " + std::string(bytes, 'k') + "\r\n").status,
+        status);
+}
+
 TEST_F(GateTest, AChangedFileOfKeysIsReadWithoutARestart) {
   start_with_keys(R"({"name":"alice","key":"sk-alice-1"})");
   write_keys(R"({"name":"alice","key":"sk-alice-2"})");

@@ -134,8 +134,6 @@ class Generation : public std::enable_shared_from_this<Generation> {
   }
 
  private:
-  static constexpr int kClientClosed = 499;  // for the log: there is nobody left to be answered
-
   struct Arrived {
     size_t choice;
     TokenEvent event;
@@ -177,7 +175,11 @@ class Generation : public std::enable_shared_from_this<Generation> {
     std::string out;
     const bool was_done = done_;
     for (const Arrived& arrived : events) {
-      if (!done_) handle(arrived.choice, arrived.event, &out);
+      if (!done_) {
+        handle(arrived.choice, arrived.event, &out);
+      } else if (arrived.event.finish) {
+        charge_late_end(arrived.choice, arrived.event);
+      }
     }
     if (!out.empty() && !responder_.write(out)) cancel();
     if (done_ && !was_done && streaming_) responder_.finish();
@@ -252,13 +254,17 @@ class Generation : public std::enable_shared_from_this<Generation> {
     last.ids.insert(last.ids.end(), piece.ids.begin(), piece.ids.end());
   }
 
-  void end(size_t index, const TokenEvent& event, std::string* out) {
+  void note_end(size_t index, const TokenEvent& event) {
     RequestTimes& times = choices_[index].times;
     times.admitted = event.admitted;
     times.prompt_tokens = event.prompt_tokens;
     times.generated_tokens = event.generated_tokens;
     times.discarded_tokens = event.discarded_tokens;
     core_->metrics.observe_request(times);
+  }
+
+  void end(size_t index, const TokenEvent& event, std::string* out) {
+    note_end(index, event);
     --open_;
     switch (*event.finish) {
       case FinishReason::kStop:
@@ -331,6 +337,14 @@ class Generation : public std::enable_shared_from_this<Generation> {
     write_log(error.status, finish);
   }
 
+  // Of a choice that ended after another one's error, or the client's going, had ended the answer: what it
+  // took is paid for all the same.
+  void charge_late_end(size_t index, const TokenEvent& event) {
+    note_end(index, event);
+    const int32_t prompt_tokens = index % choices_per_prompt_ == 0 ? event.prompt_tokens : 0;
+    if (log_.ticket) log_.ticket->charge_tokens(int64_t{prompt_tokens} + event.generated_tokens);
+  }
+
   void refuse(const ApiError& error) {
     responder_.answer(refusal(log_.route, error));
     core_->metrics.count_refusal(error.code);
@@ -345,6 +359,7 @@ class Generation : public std::enable_shared_from_this<Generation> {
       times.discarded_tokens += choices_[i].times.discarded_tokens;
       if (i % choices_per_prompt_ == 0) times.prompt_tokens += choices_[i].times.prompt_tokens;
     }
+    core_->metrics.observe_choices(static_cast<int64_t>(choices_per_prompt_));
     log_.write(&core_->metrics, status, finish, &times);
   }
 

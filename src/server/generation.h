@@ -14,6 +14,9 @@
 
 namespace hussar {
 
+// The status in logs of a request whose client went: there is nobody left to be answered.
+inline constexpr int kClientClosed = 499;
+
 // What all requests share. Kept alive by each of them, since the engine may end one after the server has
 // gone.
 struct ServerCore {

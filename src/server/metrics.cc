@@ -25,6 +25,8 @@ const Histogram::BucketBoundaries seconds_bounds{0.001, 0.002, 0.005, 0.01, 0.02
 const Histogram::BucketBoundaries tokens_bounds{1,   2,    5,    10,   20,    50,    100,   200,
                                                 500, 1000, 2000, 5000, 10000, 20000, 50000, 100000};
 
+const Histogram::BucketBoundaries choices_bounds{1, 2, 5, 10, 20};
+
 double seconds_between(TimePoint from, TimePoint to) {
   return std::chrono::duration<double>(to - from).count();
 }
@@ -58,6 +60,7 @@ struct Metrics::Impl {
     tokens_limit = &histogram("vllm:request_params_max_tokens", "Token limit of a request", tokens_bounds);
     tokens_limit_old =
         &histogram("vllm:request_max_num_generation_tokens", "The same under its older name", tokens_bounds);
+    choices = &histogram("vllm:request_params_n", "Answers that a request asked for", choices_bounds);
     refusals = &prometheus::BuildCounter()
                     .Name("hussar_refused_total")
                     .Help("Requests that were refused, by the error's code")
@@ -115,7 +118,7 @@ struct Metrics::Impl {
   prometheus::Labels info_labels;
   prometheus::Registry registry;
   Histogram *first_token, *token_gap, *token_gap_old, *e2e, *queue, *inference, *prefill, *decode;
-  Histogram *prompt_tokens, *generation_tokens, *token_mean, *tokens_limit, *tokens_limit_old;
+  Histogram *prompt_tokens, *generation_tokens, *token_mean, *tokens_limit, *tokens_limit_old, *choices;
   prometheus::Family<prometheus::Counter>* refusals;
   prometheus::Family<prometheus::Counter>* responses;
 };
@@ -243,6 +246,8 @@ void Metrics::observe_request(const RequestTimes& times) {
   impl_->prefill->Observe(seconds_between(times.admitted, times.first_token));
   impl_->inference->Observe(seconds_between(times.admitted, times.last_token));
 }
+
+void Metrics::observe_choices(int64_t n) { impl_->choices->Observe(static_cast<double>(n)); }
 
 void Metrics::count_response(std::string_view route, int status) {
   impl_->responses->Add({{"path", std::string(route)}, {"status", std::to_string(status)}}).Increment();

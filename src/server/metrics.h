@@ -30,6 +30,7 @@ class Metrics {
   void observe_first_token(double seconds);
   void observe_token_gap(double seconds);
   void observe_request(const RequestTimes& times);
+  void observe_choices(int64_t n);  // of a request that was answered or failed, as it asked for
   void count_response(std::string_view route, int status);
   void count_refusal(std::string_view code);  // as in the error object
 

@@ -12,6 +12,7 @@
 #include "server/api_error.h"
 #include "server/gate.h"
 #include "server/generation.h"
+#include "server/http_terms.h"
 #include "server/keeper.h"
 #include "server/load_api.h"
 #include "server/messages_request.h"
@@ -34,23 +35,6 @@ const std::vector<HttpHeader>& page_headers() {
 }
 
 constexpr std::chrono::milliseconds kKeepPeriod{1000};
-
-// "application/json", with or without charset=utf-8. A body without a type is taken for what it must be
-// anyhow.
-bool is_json_type(const std::string* content_type) {
-  if (content_type == nullptr) return true;
-  const std::string_view type = *content_type;
-  const size_t semicolon = type.find(';');
-  std::string_view media = type.substr(0, semicolon);
-  while (media.ends_with(' ')) media.remove_suffix(1);
-  if (!equals_ignoring_case(media, "application/json")) return false;
-  if (semicolon == std::string_view::npos) return true;
-  std::string_view parameter = type.substr(semicolon + 1);
-  while (parameter.starts_with(' ')) parameter.remove_prefix(1);
-  return !equals_ignoring_case(parameter.substr(0, 8), "charset=") ||
-         equals_ignoring_case(parameter, "charset=utf-8") ||
-         equals_ignoring_case(parameter, "charset=\"utf-8\"");
-}
 
 template <Endpoint kEndpoint>
 Result<CompletionRequest> read_for(const Json& body, const FieldContext& context) {
@@ -127,6 +111,12 @@ class ServerImpl : public Server {
     core_->metrics.count_refusal(error.code);
     reply(log, responder, refusal(log.route, error));
   }
+  // Whether nobody waits for the answer any more, so that what has not begun for it need not begin.
+  bool is_given_up(const RequestLog& log, const Responder& responder) {
+    if (!responder.is_gone()) return false;
+    log.write(&core_->metrics, kClientClosed, "cancelled", nullptr);
+    return true;
+  }
   void reply_json(const RequestLog& log, Responder& responder, int status, const Json& value) {
     reply(log, responder, {status, "application/json", {}, write_json(value)});
   }
@@ -149,7 +139,6 @@ class ServerImpl : public Server {
   // Parses the body on a worker and hands it to `next` there; answers itself when it can't be parsed.
   using Next = std::function<void(const RequestLog&, const Json&, Responder&)>;
   void parse_on_worker(const RequestLog& log, HttpRequest&& request, Responder&& responder, Next next);
-  std::optional<ApiError> check_body_headers(const HttpRequest& request) const;
   using ReadRequest = Result<CompletionRequest> (*)(const Json& body, const FieldContext& context);
   void post_generation(ReadRequest read, const RequestLog& log, HttpRequest&& request, Responder&& responder);
   // Goes on with generate() when the request's grammar is there.
@@ -196,18 +185,7 @@ const std::vector<ServerImpl::Route>& ServerImpl::routes() {
 
 Result<void> ServerImpl::listen() {
   const ServerOptions& options = core_->options;
-  HttpLimits limits;
-  limits.body_bytes_max = static_cast<size_t>(options.body_bytes_max);
-  limits.body_bytes_all_max =
-      static_cast<size_t>(std::max(options.body_bytes_all_max, options.body_bytes_max));
-  limits.header_bytes_max = static_cast<size_t>(options.header_bytes_max);
-  limits.headers_max = static_cast<size_t>(options.headers_max);
-  limits.connections_max = static_cast<size_t>(options.connections_max);
-  limits.idle_timeout_ms = options.idle_timeout_ms;
-  limits.header_timeout_ms = options.header_timeout_ms;
-  limits.body_timeout_ms = options.body_timeout_ms;
-  limits.write_timeout_ms = options.write_timeout_ms;
-  limits.write_backlog_bytes_max = static_cast<size_t>(options.write_backlog_bytes_max);
+  HttpLimits limits = http_limits(options);
   // Files that are not connections: the model, logs, the listening socket, and room to spare.
   constexpr int64_t kOtherFiles = 64;
   const int64_t files = raise_open_files_limit();
@@ -363,24 +341,13 @@ void ServerImpl::get_web_file(const RequestLog& log, HttpRequest&& request, Resp
   }
 }
 
-std::optional<ApiError> ServerImpl::check_body_headers(const HttpRequest& request) const {
+void ServerImpl::parse_on_worker(const RequestLog& log, HttpRequest&& request, Responder&& responder,
+                                 Next next) {
   if (core_->stopping) {
     ApiError error = http_refusal(503, "the server is shutting down");
     error.code = "shutting_down";
-    return error;
+    return reply_error(log, responder, error);
   }
-  if (!is_json_type(request.header("Content-Type"))) {
-    return http_refusal(415, "the body must be sent with Content-Type: application/json");
-  }
-  const std::string* encoding = request.header("Content-Encoding");
-  if (encoding != nullptr && !equals_ignoring_case(*encoding, "identity")) {
-    return http_refusal(415, "compressed bodies are not supported: leave out Content-Encoding");
-  }
-  return std::nullopt;
-}
-
-void ServerImpl::parse_on_worker(const RequestLog& log, HttpRequest&& request, Responder&& responder,
-                                 Next next) {
   if (const auto error = check_body_headers(request)) return reply_error(log, responder, *error);
   RequestLog admitted = log;
   auto deadline_ms = read_deadline_header(request);
@@ -392,6 +359,7 @@ void ServerImpl::parse_on_worker(const RequestLog& log, HttpRequest&& request, R
   Responder spare = responder;
   auto task = [this, log = std::move(admitted), body = std::move(request.body),
                responder = std::move(responder), next = std::move(next)]() mutable {
+    if (is_given_up(log, responder)) return;
     JsonLimits limits;
     limits.bytes_max = static_cast<size_t>(core_->options.body_bytes_max);
     limits.depth_max = static_cast<int32_t>(core_->options.json_depth_max);
@@ -436,6 +404,9 @@ void ServerImpl::compile_and_generate(const RequestLog& log, Responder&& respond
   Responder spare = responder;
   auto task = [this, grammars, log, responder = std::move(responder),
                request = std::move(request)]() mutable {
+    if (is_given_up(log, responder)) return;
+    if (const auto late = check_time_left(request, log); !late.ok())
+      return reply_error(log, responder, to_api_error(late.error()));
     auto grammar = grammars->compile(request.format->spec);
     generate_within(std::move(grammar), log, std::move(responder), std::move(request));
   };

@@ -169,6 +169,23 @@ TEST_F(ServerTest, RefusesWhatHttpCanGetWrong) {
   EXPECT_FALSE(engine_.request(1).has_value());
 }
 
+TEST_F(ServerTest, AnErrorIsOneShortLineWhateverItQuotes) {
+  start();
+  const Answer lines =
+      exchange(post("/v1/completions", R"({"prompt":"x","response_format":{"type":"a\nb\u0000c"}})"));
+  EXPECT_EQ(lines.status, 400);
+  EXPECT_EQ(lines.json.find("error")->find("message")->as_string()->find_first_of(std::string("\n\0", 2)),
+            std::string::npos);
+  std::string key;
+  for (int i = 0; i < 100'000; ++i) key += "\xc3\xa9";
+  const Answer longer = exchange(
+      post("/v1/chat/completions",
+           R"({"messages":[{"role":"user","content":[{"type":"text","text":"x",")" + key + R"(":1}]}]})"));
+  EXPECT_EQ(longer.status, 400);
+  EXPECT_LE(longer.body.size(), 3000u);
+  EXPECT_EQ(longer.body.find("\xef\xbf\xbd"), std::string::npos) << "cut within a character";
+}
+
 TEST_F(ServerTest, AFullQueueIsA429WithRetryAfter) {
   engine_.refusal = Error{ErrorCode::kFull, "the queue of 256 requests is full", ""};
   start();
@@ -219,6 +236,42 @@ TEST_F(ServerTest, AFormatThatCanNotBeUsedIsItsSendersFault) {
   }
   EXPECT_NE(get("/metrics").body.find("hussar_schema_refused_total{model_name=\"m\"} 2"), std::string::npos);
   EXPECT_FALSE(engine_.request(1));
+}
+
+TEST_F(ServerTest, AGrammarIsNotCompiledForAClientThatHasGone) {
+  // A compiler that takes a second and has no answer then.
+  grammars_ = std::make_unique<GrammarCompiler>(GrammarLimits{}, answer_bytes_table(tokenizer_),
+                                                std::vector<TokenId>{kImEnd},
+                                                GrammarCompiler::ChildCommand{"/bin/sleep", {"1"}});
+  start();
+  const auto ask = [](const char* expression) {
+    return post("/v1/completions",
+                R"({"prompt":"x","structured_outputs":{"regex":")" + std::string(expression) + "\"}}");
+  };
+  RawClient first(port());
+  first.send(ask("a"));
+  RawClient late(port());  // its deadline passes while it waits
+  late.send(
+      post("/v1/completions", R"({"prompt":"x","deadline_ms":300,"structured_outputs":{"regex":"c"}})"));
+  {
+    RawClient second(port());
+    second.send(ask("b"));
+    ASSERT_TRUE(eventually([&] {
+      return get("/metrics").body.find("hussar_http_connections{model_name=\"m\"} 4") != std::string::npos;
+    }));
+  }
+  EXPECT_EQ(parse_answer(first.read_all()).status, 500);
+  const Answer refused = parse_answer(late.read_all());
+  EXPECT_EQ(refused.status, 429);
+  EXPECT_EQ(error_code(refused), "deadline_infeasible");
+  const auto count = [&](const std::string& status) {
+    const std::string line =
+        "hussar_http_responses_total{model_name=\"m\",path=\"/v1/completions\",status=\"" + status +
+        "\"} 1\n";
+    return get("/metrics").body.find(line) != std::string::npos;
+  };
+  EXPECT_TRUE(eventually([&] { return count("499"); }));
+  EXPECT_TRUE(count("500")) << "the first one's, and no other";
 }
 
 TEST_F(ServerTest, WithoutACompilerAFormatIsRefusedByName) {
@@ -337,6 +390,8 @@ TEST_F(ServerTest, Metrics) {
            "vllm:time_to_first_token_seconds_count{model_name=\"m\"} 1",
            "vllm:inter_token_latency_seconds_count{model_name=\"m\"} 2",
            "vllm:e2e_request_latency_seconds_count{model_name=\"m\"} 1",
+           "vllm:request_params_n_count{model_name=\"m\"} 1",
+           "vllm:request_params_n_sum{model_name=\"m\"} 1",
            "vllm:request_generation_tokens_sum{model_name=\"m\"} 3",
            "hussar_http_responses_total{model_name=\"m\",path=\"/v1/completions\",status=\"200\"} 1",
            "# TYPE vllm:prompt_tokens_total counter",

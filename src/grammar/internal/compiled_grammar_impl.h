@@ -17,6 +17,7 @@
 #include "base/result.h"
 #include "grammar/compiled_grammar.h"
 #include "grammar/internal/ending_table.h"
+#include "grammar/internal/parse_work.h"
 #include "grammar/json_schema_validator.h"
 
 namespace hussar {
@@ -53,6 +54,8 @@ auto without_throwing(const Body& body) -> Result<std::invoke_result_t<Body>> {
     } else {
       return body();
     }
+  } catch (const ParseWork::Exceeded& error) {
+    return Error{ErrorCode::kTooLarge, error.what(), ""};
   } catch (const std::bad_alloc&) {
     return Error{ErrorCode::kOutOfMemory, "the grammar needs too much memory", ""};
   } catch (const std::exception& error) {
