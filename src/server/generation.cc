@@ -342,7 +342,8 @@ class Generation : public std::enable_shared_from_this<Generation> {
   void charge_late_end(size_t index, const TokenEvent& event) {
     note_end(index, event);
     const int32_t prompt_tokens = index % choices_per_prompt_ == 0 ? event.prompt_tokens : 0;
-    if (log_.ticket) log_.ticket->charge_tokens(int64_t{prompt_tokens} + event.generated_tokens);
+    if (log_.ticket)
+      log_.ticket->charge_tokens(int64_t{prompt_tokens} + event.generated_tokens + event.discarded_tokens);
   }
 
   void refuse(const ApiError& error) {
