@@ -56,12 +56,18 @@ std::shared_ptr<const CompiledGrammar> grammar_of(GrammarKind kind, const std::s
   return *grammar;
 }
 
-// The last one reads what it has written in ever more ways, until that is too many.
+// The last but one reads what it has written in ever more ways, until that is too many; the answers of the
+// last one are checked, and drawn anew where they fail.
 const std::vector<std::shared_ptr<const CompiledGrammar>>& some_grammars() {
   static const std::vector<std::shared_ptr<const CompiledGrammar>> grammars{
-      nullptr, nullptr, grammar_of(GrammarKind::kRegex, "[a-z]{3,9}(, [0-9]{2})*"),
+      nullptr,
+      nullptr,
+      grammar_of(GrammarKind::kRegex, "[a-z]{3,9}(, [0-9]{2})*"),
       grammar_of(GrammarKind::kJsonObject, ""),
-      grammar_of(GrammarKind::kEbnf, "root ::= root root root | [a-z]")};
+      grammar_of(GrammarKind::kEbnf, "root ::= root root root | [a-z]"),
+      grammar_of(GrammarKind::kJsonSchema,
+                 R"({"type":"array","items":{"type":"integer","minimum":1,"maximum":4},"minItems":3,)"
+                 R"("maxItems":5,"uniqueItems":true})")};
   return grammars;
 }
 
@@ -110,6 +116,8 @@ void run(uint64_t seed, End end, std::map<FinishReason, int>* reasons) {
       if (request.grammar) {
         request.stop_ids = {kTestEnd};
         request.tokens_max = between(request.grammar->tokens_min(), 60);
+        request.attempts_max = 3;
+        request.retry_tokens_max = 100;
       }
       std::vector<RequestId> choices;  // of one prompt: all or none
       for (int left = between(0, 2); left >= 0; --left) {

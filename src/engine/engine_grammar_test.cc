@@ -216,7 +216,7 @@ TEST(EngineGrammar, OneThatCanNotGoOnEndsAlone) {
 // What an answer can be read as grows with the cube of its length.
 TEST(EngineGrammar, OneThatCanBeReadInTooManyWaysEndsAlone) {
   std::mt19937 random(1);
-  Collected costly, fine;
+  CollectedAnswer costly, fine;
   const auto engine = start(2000);
   Request ambiguous = request_with(
       grammar_of(GrammarKind::kEbnf, "root ::= root root root | [a-z]", testing_vocabulary()), &random);

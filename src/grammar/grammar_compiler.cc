@@ -165,14 +165,8 @@ Result<SharedGrammar> GrammarCompiler::compile_in_child(const GrammarSpec& spec)
   if (text_bytes(spec) > static_cast<size_t>(limits_.text_bytes_max)) {
     return over_limit("it is longer than", limits_.text_bytes_max, "bytes");
   }
-  ASSIGN_OR_RETURN(const std::shared_ptr<Child> child, ready_child());
-  auto answer = child->ask({spec, limits_});
-  if (!answer.ok()) {
-    std::lock_guard lock(child_mutex_);
-    child_ = nullptr;  // the next grammar gets a new process
-    if (stopped_) return stopped_error();
-    return Error{ErrorCode::kIo, answer.error().message, ""};
-  }
+  Result<GrammarAnswerFrame> answer = ask_child(spec);
+  if (!answer.ok()) return std::move(answer).error();
   switch (answer->outcome) {
     case GrammarOutcome::kCompiled:
       return CompiledGrammar::deserialise(answer->text, spec, std::move(answer->checks), vocabulary_);
@@ -194,6 +188,20 @@ Result<SharedGrammar> GrammarCompiler::compile_in_child(const GrammarSpec& spec)
       break;
   }
   return Error{ErrorCode::kTooLarge, "the grammar compiler can't handle it: make it simpler", ""};
+}
+
+Result<GrammarAnswerFrame> GrammarCompiler::ask_child(const GrammarSpec& spec) {
+  for (int tries = 1;; ++tries) {
+    ASSIGN_OR_RETURN(const std::shared_ptr<Child> child, ready_child());
+    auto answer = child->ask({spec, limits_});
+    if (answer.ok()) return answer;
+    std::lock_guard lock(child_mutex_);
+    child_ = nullptr;
+    if (stopped_) return stopped_error();
+    // One that something else ended, perhaps long ago, is not this grammar's fault: a new one may compile it.
+    if (tries == 2 || answer.error().code != ErrorCode::kIo)
+      return Error{ErrorCode::kIo, answer.error().message, ""};
+  }
 }
 
 Result<std::shared_ptr<GrammarCompiler::Child>> GrammarCompiler::ready_child() {

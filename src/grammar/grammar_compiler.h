@@ -20,6 +20,8 @@
 
 namespace hussar {
 
+struct GrammarAnswerFrame;
+
 using SharedGrammar = std::shared_ptr<const CompiledGrammar>;
 
 struct GrammarCounters {
@@ -68,6 +70,7 @@ class GrammarCompiler {
   };
 
   Result<SharedGrammar> compile_in_child(const GrammarSpec& spec);
+  Result<GrammarAnswerFrame> ask_child(const GrammarSpec& spec);
   Result<std::shared_ptr<Child>> ready_child();
   void remember(std::string key, Result<SharedGrammar> result);
 

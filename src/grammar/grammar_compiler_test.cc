@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <csignal>
 #include <cstdio>
+#include <fstream>
 #include <thread>
 
 #include "grammar/grammar_frame.h"
@@ -115,6 +117,17 @@ TEST(GrammarCompiler, AProgramThatIsNotThereIsNotTheSendersFault) {
   EXPECT_FALSE(grammars.find(regex("a")));  // it is tried again
   GrammarCompiler ends_at_once({}, testing_token_bytes(), {kTestEnd}, {"/bin/true", {}});
   EXPECT_EQ(ends_at_once.compile(regex("a")).error().code, ErrorCode::kIo);
+}
+
+TEST(GrammarCompiler, AProcessThatSomethingElseEndedIsStartedAnew) {
+  const auto grammars = compiler({});
+  ASSERT_TRUE(grammars->compile(regex("a")).ok());
+  std::ifstream children("/proc/thread-self/children");
+  pid_t child = 0;
+  if (!(children >> child)) GTEST_SKIP() << "this system does not list a thread's children";
+  ASSERT_EQ(kill(child, SIGKILL), 0);
+  const auto next = grammars->compile(regex("b"));
+  EXPECT_TRUE(next.ok()) << next.error().message;
 }
 
 TEST(GrammarCompiler, WhatTheMachineHadNoTimeForIsNotRemembered) {

@@ -48,6 +48,12 @@ int64_t default_tokens_max(const CompletionRequest& request, const ServerOptions
   return std::max(wanted, request.tokens_min.value_or(0));
 }
 
+// As the request's API calls it.
+const char* prompt_field(const CompletionRequest& request) {
+  if (request.dialect == Dialect::kResponses) return "input";
+  return request.endpoint == Endpoint::kChat ? "messages" : "prompt";
+}
+
 // What is asked for, or the default as far as it fits.
 Result<int32_t> tokens_max(const CompletionRequest& request, int64_t prompt_tokens,
                            const ServerOptions& options, int64_t positions_max) {
@@ -55,8 +61,7 @@ Result<int32_t> tokens_max(const CompletionRequest& request, int64_t prompt_toke
   const std::string limit = "this model's context is " + std::to_string(positions_max) +
                             " tokens, but the prompt has " + std::to_string(prompt_tokens);
   if (room < 1) {
-    return Error{ErrorCode::kTooLarge, limit + " and leaves no room for an answer",
-                 request.endpoint == Endpoint::kChat ? "messages" : "prompt"};
+    return Error{ErrorCode::kTooLarge, limit + " and leaves no room for an answer", prompt_field(request)};
   }
   if (request.tokens_max) {
     if (*request.tokens_max > room) {

@@ -169,6 +169,23 @@ TEST_F(ServerTest, RefusesWhatHttpCanGetWrong) {
   EXPECT_FALSE(engine_.request(1).has_value());
 }
 
+TEST_F(ServerTest, APromptThatIsTooLongIsNamedAsItsApiCallsIt) {
+  auto compiled = ChatTemplate::compile("{% for m in messages %}{{ m.content }}{% endfor %}", {});
+  ASSERT_TRUE(compiled.ok());
+  chat_template_ = std::move(*compiled);
+  start();
+  const std::string text(200, 'x');
+  for (const auto& [path, body, field] : std::vector<std::array<std::string, 3>>{
+           {"/v1/completions", R"({"prompt":")" + text + "\"}", "prompt"},
+           {"/v1/chat/completions", R"({"messages":[{"role":"user","content":")" + text + "\"}]}",
+            "messages"},
+           {"/v1/responses", R"({"input":")" + text + "\"}", "input"}}) {
+    const Answer answer = exchange(post(path, body));
+    EXPECT_EQ(error_code(answer), "context_length_exceeded") << path;
+    EXPECT_EQ(*answer.json.find("error")->find("param")->as_string(), field);
+  }
+}
+
 TEST_F(ServerTest, AnErrorIsOneShortLineWhateverItQuotes) {
   start();
   const Answer lines =
