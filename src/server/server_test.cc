@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+
 #include "server/server_fixture.h"
 #include "server/worker_pool.h"
 
