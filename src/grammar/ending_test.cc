@@ -122,8 +122,8 @@ TEST(Ending, TokensOfSeveralBytesMakeTheWayShorter) {
 }
 
 TEST(Ending, AnAnswerThatCanBeReadInTooManyWaysIsAnError) {
-  const auto grammar = CompiledGrammar::compile(
-      {GrammarKind::kEbnf, "root ::= root root root root root root root | [a-z]", {}}, testing_vocabulary());
+  const auto grammar = CompiledGrammar::compile({GrammarKind::kEbnf, "root ::= root root root | [a-z]", {}},
+                                                testing_vocabulary());
   ASSERT_TRUE(grammar.ok());
   Ending ending(*grammar);
   Result<void> done;
