@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks/overload"))
@@ -133,8 +132,11 @@ class Answers:
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
-def metrics(server):
-    """{name with labels: value} of all samples."""
-    with urllib.request.urlopen(server.url + "/metrics", timeout=30) as answer:
-        lines = [line for line in answer.read().decode().splitlines() if not line.startswith("#")]
-    return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
+def blocks_left(server):
+    """KV blocks in use when nothing runs any more, or after ten seconds."""
+    for _ in range(100):
+        load = server.load()
+        if load["running"]["requests"] == 0 and load["queue"]["waiting"] == 0:
+            break
+        time.sleep(0.1)
+    return load["kv_blocks"]["used"]

@@ -35,20 +35,24 @@ class Among(tuple):
     """Values each of which is right."""
 
 
+def refuse(word):
+    raise ValueError(f"{word} is no JSON")
+
+
+def finite(digits):
+    return float(digits) if math.isfinite(float(digits)) else refuse(digits)
+
+
 def strict_json(text):
-    """json.loads as strict as RFC 8259: no NaN, finite numbers; and no name twice. ValueError else."""
-    def refuse(word):
-        raise ValueError(f"{word} is no JSON")
+    """json.loads as strict as RFC 8259: no NaN, and finite numbers. ValueError else."""
+    return json.loads(text, parse_constant=refuse, parse_float=finite)
 
-    def object_of(pairs):
-        if len(dict(pairs)) < len(pairs):
-            raise ValueError("a name stands twice")
-        return dict(pairs)
 
-    def finite(digits):
-        return float(digits) if math.isfinite(float(digits)) else refuse(digits)
-
-    return json.loads(text, parse_constant=refuse, parse_float=finite, object_pairs_hook=object_of)
+def has_name_twice(text):
+    """Whether an object of a JSON text has two members of one name, which JSON allows and some readers refuse."""
+    found = []
+    json.loads(text, object_pairs_hook=lambda pairs: found.append(len(dict(pairs)) < len(pairs)))
+    return any(found)
 
 
 def first_json(text):

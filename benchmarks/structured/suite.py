@@ -112,15 +112,15 @@ def fault_of(row, validator):
     try:
         strict_json(row["text"])
     except ValueError as error:
-        if "stands twice" not in str(error):  # as JSON allows
-            return f"no JSON ({error}): {row['text'][-80:]!r}"
+        return f"no JSON ({error}): {row['text'][-80:]!r}"
     return None if validator.is_valid(exact(row["text"])) else f"not valid: {row['text'][:200]}"
 
 
 def keyword_of(message):
     """What a refusal names."""
-    named = re.search(r"'([^']+)'", message)
-    return named[1] if named else message.partition(": ")[2]
+    reason = message.partition("can't be used: ")[2]
+    named = re.match("'([^']+)'", reason)
+    return named[1] if named else reason
 
 
 class Counts:

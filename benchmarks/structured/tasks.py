@@ -28,8 +28,8 @@ import subprocess
 import sys
 import time
 
-from asking import ROOT, Answers, Crowd, ask, metrics, start_server
-from judging import errors_of, first_json, is_complete, right_leaves, same, share_text, strict_json
+from asking import ROOT, Answers, Crowd, ask, blocks_left, start_server
+from judging import errors_of, first_json, has_name_twice, is_complete, right_leaves, same, share_text, strict_json
 from task_set import make_tasks
 
 MODEL = ROOT / "build/models/smollm2-135m-instruct-q4_1.gguf"
@@ -83,9 +83,9 @@ def ask_all(options, runs, answers):
                 answers.add(future.result())
             running.append(server.load()["running"]["requests"])
     outcomes = crowd.stop() if crowd else {}
-    left = {name: value for name, value in metrics(server).items() if 'hussar_kv_blocks{' in name and 'state="used"' in name}
+    blocks = blocks_left(server)
     server.stop()
-    answers.add({"crowd": outcomes, "running_mean": statistics.mean(running), "kv_blocks_left": sum(left.values())})
+    answers.add({"crowd": outcomes, "running_mean": statistics.mean(running), "kv_blocks_left": blocks})
     return sum(not answers.has(key=run[0], grammar=grammar) for _, run, grammar in todo)
 
 
@@ -93,7 +93,7 @@ class Verdict:
     def __init__(self, row, schema, expected):
         self.asked_well = row["status"] == 200
         self.cut, self.error = row["finish_reason"] == "length", row["finish_reason"] == "error" or not self.asked_well
-        self.legal = self.inside = self.complete = self.valid = self.values = False
+        self.legal = self.inside = self.complete = self.valid = self.values = self.twice = False
         self.leaves = right_leaves(expected, None) if expected is not None else (0, 0)
         self.why = row["error"]
         try:
@@ -104,7 +104,7 @@ class Verdict:
         self.inside = True
         try:
             strict_json(row["text"])
-            self.legal = self.asked_well
+            self.legal, self.twice = self.asked_well, has_name_twice(row["text"])
         except ValueError as error:
             self.why = self.why or str(error)
         errors = errors_of(schema, value)
@@ -171,6 +171,8 @@ def report(answers):
     unasked = [f"{row['key']} without response_format: {v.why}" for row, v in judged if not row["grammar"] and not v.asked_well]
     if running:
         print(f"other users' requests: {dict(outcomes)}; {statistics.mean(running):.1f} answers ran at a time")
+    twice = sum(verdict.twice for row, verdict in judged if row["grammar"])
+    print(f"with response_format, {twice} answers have a name twice, as JSON allows where the schema leaves names open")
     for line in broken + unasked:
         print(f"BROKEN: {line}")
     return not broken and not unasked
