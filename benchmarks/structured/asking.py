@@ -18,7 +18,8 @@ ANSWER_SECONDS_MAX = 300  # an answer that takes longer hangs
 
 @dataclasses.dataclass
 class Answer:
-    """How a request ended: `status` 0 says that it never did, or that the connection broke, and `error` how."""
+    """How a request ended: `status` 0 says that it never did, or that the connection broke, and `error` how. A finish reason of "error" says that no
+    answer passed the check of its schema."""
 
     status: int
     finish_reason: str = ""
@@ -75,7 +76,10 @@ def ask(port, prompt, stream, **fields):
         response = connection.getresponse()
         answer = Answer(response.status)
         if response.status != 200:
-            answer.error = json.loads(response.read())["error"]["message"]
+            error = json.loads(response.read())["error"]
+            answer.error = error["message"]
+            if response.status == 422 and error["code"] == "schema_unsatisfied":
+                answer.finish_reason = "error"
         elif stream:
             answer.text, answer.finish_reason, answer.tokens = read_events(response)
         else:

@@ -103,7 +103,7 @@ def ask_model(model, temperatures, options, until, answers):
 
 def fault_of(row, validator):
     """What breaks a promise: nothing, for a refusal, a valid answer, or one that says that it is none."""
-    if row["status"] == 400 or (row["status"] == 200 and row["finish_reason"] == "error"):
+    if row["status"] == 400 or row["finish_reason"] == "error":
         return None
     if row["status"] != 200:
         return f"status {row['status']}: {row['error']}"
@@ -138,7 +138,7 @@ class Counts:
                 self.hopeless.append(group.name)
             return
         valid = sum(fault is None and row["finish_reason"] == "stop" for row, fault in zip(rows, faults))
-        self.ends.update(row["finish_reason"] if row["status"] == 200 else row["status"] for row in rows)
+        self.ends.update(row["finish_reason"] or row["status"] for row in rows)
         (self.enforced if valid >= VALID_SHARE_MIN * len(rows) else self.weak).append(f"{group.name} ({valid} of {len(rows)})")
 
 

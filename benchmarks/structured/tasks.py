@@ -36,7 +36,6 @@ MODEL = ROOT / "build/models/smollm2-135m-instruct-q4_1.gguf"
 ARTICLE_RUNS, FURTHER_TASKS = 100, 200
 TOKENS_MAX = 256
 TEMPERATURE = 0.7
-USERS_LIMIT_FACTOR = 2  # as many answers may run as users and askers together, and some to spare
 
 
 def article_lines(*lines):
@@ -68,7 +67,7 @@ def ask_all(options, runs, answers):
     if not todo:
         return 0
     until = time.monotonic() + options.seconds_max if options.seconds_max else float("inf")
-    server = start_server(options.model, (options.users + options.at_once) * USERS_LIMIT_FACTOR)
+    server = start_server(options.model, options.users + options.at_once)
     crowd = Crowd(server, options.users) if options.users else None
     running = []
     with concurrent.futures.ThreadPoolExecutor(options.at_once) as pool:
@@ -90,9 +89,11 @@ def ask_all(options, runs, answers):
 
 
 class Verdict:
+    """Of an answer: each of its flags is a column of the table; `leaves` are the right members and those that were expected or given."""
+
     def __init__(self, row, schema, expected):
         self.asked_well = row["status"] == 200
-        self.cut, self.error = row["finish_reason"] == "length", row["finish_reason"] == "error" or not self.asked_well
+        self.cut, self.error = row["finish_reason"] == "length", not self.asked_well or row["finish_reason"] == "error"
         self.legal = self.inside = self.complete = self.valid = self.values = self.twice = False
         self.leaves = right_leaves(expected, None) if expected is not None else (0, 0)
         self.why = row["error"]

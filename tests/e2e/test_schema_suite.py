@@ -1,5 +1,5 @@
-"""The JSON Schema test suite, draft 2020-12, through the server: a schema is refused by a 400 that names a keyword, or every answer that ends with
-`stop` is valid for python's jsonschema. A small model of random weights at temperature 1.5 writes what no sensible model would; benchmarks/structured
+"""The JSON Schema test suite, draft 2020-12, through the server: a schema is refused by a 400, or no answer passed its check, or the answer is valid
+for python's jsonschema. A small model of random weights at temperature 1.5 writes what no sensible model would; benchmarks/structured
 asks a real one, too, with more seeds.
 """
 
@@ -41,25 +41,26 @@ def answers(tmp_path_factory):
 
 
 def test_each_is_answered_or_refused_by_name(answers):
-    assert {status for _, status, _ in answers} == {200, 400}
     for group, status, answer in answers:
-        if status == 400:
+        assert status in (200, 400, 422), (group.name, answer)
+        if status == 422:
+            assert answer["error"]["code"] == "schema_unsatisfied", (group.name, answer)
+        elif status == 400:
             assert answer["error"]["param"] == "structured_outputs.json", group.name
             assert "structured_outputs.json can't be used: " in answer["error"]["message"], group.name
         else:
-            assert answer["choices"][0]["finish_reason"] in ("stop", "error"), (group.name, answer)
+            assert answer["choices"][0]["finish_reason"] == "stop", (group.name, answer)
 
 
 def test_no_answer_breaks_its_schema(answers):
     documents, wrong, ends = remotes(), [], collections.Counter()
     for group, status, answer in answers:
-        if status == 400:
-            ends["refused"] += 1
+        ends[status] += 1
+        if status != 200:
             continue
         choice = answer["choices"][0]
-        ends[choice["finish_reason"]] += 1
-        if choice["finish_reason"] == "stop" and not python_validator(exact(group.schema), documents).is_valid(exact(choice["text"])):
+        if not python_validator(exact(group.schema), documents).is_valid(exact(choice["text"])):
             wrong.append(f"{group.name}: {choice['text']}")
     print(dict(ends))
     assert wrong == []
-    assert ends["stop"] >= VALID_SHARE_MIN * len(GROUPS)
+    assert ends[200] >= VALID_SHARE_MIN * len(GROUPS)
