@@ -14,6 +14,7 @@
 #include <memory>
 #include <utility>
 
+#include "base/priority.h"
 #include "grammar/compiled_grammar.h"
 #include "grammar/grammar_frame.h"
 
@@ -22,7 +23,6 @@ namespace {
 
 constexpr size_t kVocabularyBytesMax = 256 << 20;
 constexpr size_t kJobBytesMax = 256 << 20;
-constexpr int kNiceness = 10;
 constexpr int kExitBad = 2;
 
 // The pages of address space that this process has now; 0 when the system does not tell.
@@ -135,7 +135,7 @@ GrammarAnswerFrame fork_job(const GrammarJobFrame& job,
 int run_grammar_compiler_child(int fd) {
   // A terminal's interrupt goes to the server, which ends this process by closing the connection.
   for (const int ignored : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) std::signal(ignored, SIG_IGN);
-  (void)nice(kNiceness);
+  run_in_background();
   const auto first = read_frame(fd, kVocabularyBytesMax, std::nullopt);
   GrammarVocabularyFrame tokens;
   if (!first.ok() || !decode_frame(*first, &tokens).ok()) return kExitBad;

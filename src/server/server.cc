@@ -47,6 +47,7 @@ class ServerImpl : public Server {
       : core_(std::make_shared<ServerCore>(options, context, std::move(keys))),
         gate_(core_->options, *core_->keys),
         workers_(options.workers, options.worker_queue_max),
+        bulk_worker_(1, options.worker_queue_max, WorkerPool::Priority::kBackground),
         grammar_worker_(1, options.grammar_queue_max) {}
   ~ServerImpl() override { stop(); }
 
@@ -67,6 +68,7 @@ class ServerImpl : public Server {
     constexpr int64_t kLastBytesMs = 1000;
     if (http_) http_->stop(drained_ ? kLastBytesMs : core_->options.drain_timeout_ms);
     workers_.stop();
+    bulk_worker_.stop();
     if (core_->context.grammars != nullptr) core_->context.grammars->stop();
     grammar_worker_.stop();
   }
@@ -152,6 +154,7 @@ class ServerImpl : public Server {
   const std::shared_ptr<ServerCore> core_;
   const Gate gate_;
   WorkerPool workers_;
+  WorkerPool bulk_worker_;  // for large bodies: what reading them takes must not slow down who generates
   // Compiles one grammar after the other, so that requests without one never wait behind them.
   WorkerPool grammar_worker_;
   std::unique_ptr<HttpServer> http_;
@@ -356,6 +359,8 @@ void ServerImpl::parse_on_worker(const RequestLog& log, HttpRequest&& request, R
   // Before anything of the body is looked at.
   if (const auto error = core_->admission->enter(log.tenant, request.body.size(), &admitted.ticket))
     return reply_error(log, responder, *error);
+  constexpr size_t kBulkBytes = 128 << 10;
+  const bool is_bulky = request.body.size() > kBulkBytes;
   Responder spare = responder;
   auto task = [this, log = std::move(admitted), body = std::move(request.body),
                responder = std::move(responder), next = std::move(next)]() mutable {
@@ -370,7 +375,7 @@ void ServerImpl::parse_on_worker(const RequestLog& log, HttpRequest&& request, R
     error.code = "invalid_json";
     reply_error(log, responder, error);
   };
-  if (workers_.post(std::move(task))) return;
+  if ((is_bulky ? bulk_worker_ : workers_).post(std::move(task))) return;
   reply_error(log, spare,
               to_api_error({ErrorCode::kFull, "too many requests wait already: try again soon", ""}));
 }

@@ -8,14 +8,19 @@
 
 #include "base/bounded_queue.h"
 #include "base/log.h"
+#include "base/priority.h"
 
 namespace hussar {
 
 class WorkerPool {
  public:
-  WorkerPool(int64_t threads, int64_t queue_max) : queue_(static_cast<size_t>(queue_max)) {
+  enum class Priority { kNormal, kBackground };
+
+  WorkerPool(int64_t threads, int64_t queue_max, Priority priority = Priority::kNormal)
+      : queue_(static_cast<size_t>(queue_max)) {
     for (int64_t i = 0; i < threads; ++i) {
-      threads_.emplace_back([this] {
+      threads_.emplace_back([this, priority] {
+        if (priority == Priority::kBackground) run_in_background();
         std::function<void()> task;
         while (queue_.pop(&task)) {
           run(task);

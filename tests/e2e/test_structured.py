@@ -2,6 +2,8 @@
 
 import concurrent.futures
 import json
+import os
+import pathlib
 import re
 
 import jsonschema
@@ -185,6 +187,13 @@ HOSTILE = {
     "a list within itself": {"json": {"type": "array", "minItems": 1, "items": {"$ref": "#"}}},
     "an expression that is none": {"regex": "(a+)+b)"},
 }
+
+
+def test_schemas_are_compiled_in_the_background(start_server):
+    server = start_server()
+    assert ask(server.client, response_format=schema_format(PERSON))[0] == "stop"
+    children = [pid for task in pathlib.Path(f"/proc/{server.process.pid}/task").iterdir() for pid in (task / "children").read_text().split()]
+    assert children and all(os.getpriority(os.PRIO_PROCESS, int(pid)) >= 10 for pid in children)
 
 
 def test_hostile_schemas_cost_their_senders_a_400(start_server):
