@@ -1,5 +1,6 @@
 #include "grammar/grammar_compiler_child.h"
 
+#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -11,6 +12,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <ctime>
 #include <memory>
 #include <utility>
 
@@ -72,10 +74,15 @@ GrammarAnswerFrame compile(const GrammarJobFrame& job, std::shared_ptr<const Gra
   return {GrammarOutcome::kCompiled, std::move(*bytes), (*grammar)->checks()};
 }
 
+// When a fork runs: where others want all processors, one that only runs when they don't may get nowhere.
+enum class Eagerness { kWhenIdle, kInBackground };
+
 // The fork's whole life.
 [[noreturn]] void run_job(const GrammarJobFrame& job,
-                          const std::shared_ptr<const GrammarVocabulary>& vocabulary, int out) {
+                          const std::shared_ptr<const GrammarVocabulary>& vocabulary, Eagerness eagerness,
+                          int out) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (eagerness == Eagerness::kWhenIdle) run_when_idle();
   limit_this_process(job.limits);
   (void)write_frame(out, encode_frame(compile(job, vocabulary)));
   // Nothing of what the parent has is to be closed or written a second time.
@@ -97,37 +104,80 @@ GrammarOutcome outcome_of_death(int status) {
   return GrammarOutcome::kCrashed;
 }
 
+// A process that works on a job. Ends with the object.
+class Fork {
+ public:
+  Fork(const GrammarJobFrame& job, const std::shared_ptr<const GrammarVocabulary>& vocabulary,
+       Eagerness eagerness)
+      : job_(job) {
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return;
+    fd_ = ends[0];
+    pid_ = fork();
+    if (pid_ == 0) {
+      close(ends[0]);
+      run_job(job, vocabulary, eagerness, ends[1]);
+    }
+    close(ends[1]);
+  }
+  ~Fork() {
+    if (fd_ >= 0) close(fd_);
+    if (pid_ > 0) (void)reap(nullptr);
+  }
+  Fork(const Fork&) = delete;
+  Fork& operator=(const Fork&) = delete;
+
+  // Whether it got less than a quarter of a processor in that time, and has not answered.
+  bool starves(std::chrono::milliseconds time) {
+    pollfd answer{fd_, POLLIN, 0};
+    if (pid_ <= 0 || poll(&answer, 1, static_cast<int>(time.count())) != 0) return false;
+    clockid_t clock;
+    timespec used{};
+    if (clock_getcpuclockid(pid_, &clock) != 0 || clock_gettime(clock, &used) != 0) return false;
+    return std::chrono::seconds(used.tv_sec) + std::chrono::nanoseconds(used.tv_nsec) < time / 4;
+  }
+
+  GrammarAnswerFrame answer(TimePoint deadline) {
+    if (pid_ <= 0) return {GrammarOutcome::kCrashed, "", {}};
+    constexpr size_t kRoom = 4096;
+    const auto bytes = read_frame(fd_, static_cast<size_t>(job_.limits.result_bytes_max) + kRoom, deadline);
+    close(std::exchange(fd_, -1));
+    rusage used{};
+    const int status = reap(&used);
+    GrammarAnswerFrame answer;
+    if (bytes.ok() && decode_frame(*bytes, &answer).ok()) return answer;
+    const bool late = !bytes.ok() && bytes.error().code == ErrorCode::kCancelled;
+    return {late ? outcome_of_lateness(used, job_.limits) : outcome_of_death(status), "", {}};
+  }
+
+ private:
+  // What has answered is at its end; what has not is late.
+  int reap(rusage* used) {
+    kill(pid_, SIGKILL);
+    int status = 0;
+    while (wait4(pid_, &status, 0, used) < 0 && errno == EINTR) {
+    }
+    pid_ = -1;
+    return status;
+  }
+
+  const GrammarJobFrame& job_;
+  int fd_ = -1;
+  pid_t pid_ = -1;
+};
+
 GrammarAnswerFrame fork_job(const GrammarJobFrame& job,
                             const std::shared_ptr<const GrammarVocabulary>& vocabulary) {
-  int ends[2];
-  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
-    return {GrammarOutcome::kCrashed, "", {}};
-  const pid_t pid = fork();
-  if (pid < 0) {
-    close(ends[0]);
-    close(ends[1]);
-    return {GrammarOutcome::kCrashed, "", {}};
-  }
-  if (pid == 0) {
-    close(ends[0]);
-    run_job(job, vocabulary, ends[1]);
-  }
-  close(ends[1]);
   // Processor time is what is limited; a busy machine gives a process of low priority a small share of it.
   constexpr int64_t kWallFactor = 10;
+  constexpr std::chrono::milliseconds kPatience{500};
   const TimePoint deadline = Clock::now() + std::chrono::milliseconds(job.limits.cpu_ms_max * kWallFactor);
-  constexpr size_t kRoom = 4096;
-  const auto bytes = read_frame(ends[0], static_cast<size_t>(job.limits.result_bytes_max) + kRoom, deadline);
-  close(ends[0]);
-  kill(pid, SIGKILL);  // what has answered is at its end; what has not is late
-  int status = 0;
-  rusage used{};
-  while (wait4(pid, &status, 0, &used) < 0 && errno == EINTR) {
+  {
+    Fork fork(job, vocabulary, Eagerness::kWhenIdle);
+    if (!fork.starves(kPatience)) return fork.answer(deadline);
   }
-  GrammarAnswerFrame answer;
-  if (bytes.ok() && decode_frame(*bytes, &answer).ok()) return answer;
-  const bool late = !bytes.ok() && bytes.error().code == ErrorCode::kCancelled;
-  return {late ? outcome_of_lateness(used, job.limits) : outcome_of_death(status), "", {}};
+  Fork fork(job, vocabulary, Eagerness::kInBackground);
+  return fork.answer(deadline);
 }
 
 }  // namespace

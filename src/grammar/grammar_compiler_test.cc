@@ -2,10 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <csignal>
 #include <cstdio>
 #include <fstream>
 #include <thread>
+#include <vector>
 
 #include "grammar/grammar_frame.h"
 #include "grammar/testing_vocabulary.h"
@@ -181,6 +183,23 @@ TEST(GrammarCompiler, ManyThreadsGetTheirGrammars) {
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(right, 24);
   EXPECT_EQ(grammars->counters().compiled, 4);
+}
+
+// Compiling waits for processors that nobody else wants, but not for ever.
+TEST(GrammarCompiler, AMachineThatIsBusyStillCompiles) {
+  std::atomic<bool> done{false};
+  std::vector<std::jthread> others;
+  for (unsigned i = 0; i < 2 * std::thread::hardware_concurrency(); ++i) {
+    others.emplace_back([&done] {
+      while (!done) {
+      }
+    });
+  }
+  const auto grammars = compiler({});
+  const auto compiled =
+      grammars->compile(schema(R"({"type":"array","items":{"type":"string","maxLength":40}})"));
+  done = true;
+  EXPECT_TRUE(compiled.ok()) << compiled.error().message;
 }
 
 }  // namespace

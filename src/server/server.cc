@@ -47,7 +47,7 @@ class ServerImpl : public Server {
       : core_(std::make_shared<ServerCore>(options, context, std::move(keys))),
         gate_(core_->options, *core_->keys),
         workers_(options.workers, options.worker_queue_max),
-        bulk_worker_(1, options.worker_queue_max, WorkerPool::Priority::kBackground),
+        bulk_worker_(1, options.worker_queue_max, WorkerPool::Priority::kWhenIdle),
         grammar_worker_(1, options.grammar_queue_max) {}
   ~ServerImpl() override { stop(); }
 

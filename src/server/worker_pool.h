@@ -14,13 +14,13 @@ namespace hussar {
 
 class WorkerPool {
  public:
-  enum class Priority { kNormal, kBackground };
+  enum class Priority { kNormal, kWhenIdle };
 
   WorkerPool(int64_t threads, int64_t queue_max, Priority priority = Priority::kNormal)
       : queue_(static_cast<size_t>(queue_max)) {
     for (int64_t i = 0; i < threads; ++i) {
       threads_.emplace_back([this, priority] {
-        if (priority == Priority::kBackground) run_in_background();
+        if (priority == Priority::kWhenIdle) run_when_idle();
         std::function<void()> task;
         while (queue_.pop(&task)) {
           run(task);
