@@ -95,7 +95,7 @@ def main():
     parser.add_argument("--queue", type=int, default=64)
     parser.add_argument("--wait-ms", type=int, default=300_000)
     parser.add_argument("--input", type=int, default=128)
-    parser.add_argument("--output", type=int, default=256)
+    parser.add_argument("--output", type=int, default=1900, help="long, so that few tokens wait for another user's prompt")
     options = parser.parse_args()
     server = Server(options)
     sender = Sender(server.port, options.only, options.pause)

@@ -118,6 +118,8 @@ Result<EngineOptions> plan_engine(const ModelLoadOptions& options, const ModelCo
   engine.prefix_cache = options.prefix_cache == "on";
   engine.mask_threads = static_cast<int32_t>(options.mask_threads);
   engine.mask_states_max = options.mask_states_max;
+  engine.draft_mode = options.draft_mode == "always" ? DraftMode::kAlways : DraftMode::kWhenFaster;
+  engine.draft_tokens_max = static_cast<int32_t>(options.draft_tokens_max);
   engine.mask_wait_us_max = options.mask_wait_us_max;
   if (engine.step_tokens_max < engine.running_max) {
     return Error{ErrorCode::kInvalid, "must be at least --running-max, " + std::to_string(engine.running_max),

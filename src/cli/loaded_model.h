@@ -35,6 +35,8 @@ struct ModelLoadOptions {
   int64_t step_tokens_max = 512;
   std::string prefix_cache = "on";
   int64_t mask_threads = 2;
+  int64_t draft_tokens_max = 8;
+  std::string draft_mode = "faster";  // or "always"
   int64_t mask_wait_us_max = 2000;
   int64_t mask_states_max = 50'000'000;
 };

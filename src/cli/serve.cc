@@ -105,6 +105,8 @@ void add_flags(FlagTable* flags, ServeOptions* o) {
                  "of waiting outdo one step of priority");
   flags->add_double("--drain-timeout", &o->drain_timeout_seconds, 0, 86'400,
                     "seconds for running answers at the end");
+  flags->add_int("--draft-tokens", &o->load.draft_tokens_max, 0, 64, "guessed ahead for an answer; 0: none");
+  flags->add_choice("--draft-mode", &o->load.draft_mode, {"faster", "always"}, "when to guess");
   flags->add_int("--step-tokens", &o->load.step_tokens_max, 1, 1 << 16, "tokens of one step");
   flags->add_choice("--log-format", &o->log_format, {"text", "json"}, "of log lines");
   flags->add_choice("--log-level", &o->log_level, {"debug", "info", "warning", "error"}, "least shown");

@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "base/types.h"
+#include "engine/drafts.h"
 #include "engine/load_estimate.h"
 #include "engine/request.h"
 #include "grammar/matcher.h"
@@ -28,6 +29,10 @@ struct EngineOptions {
   bool prefix_cache = true;
   int32_t mask_threads = 2;                       // that work out which tokens grammars allow
   int64_t mask_states_max = Matcher::kStatesMax;  // that one of them may look at; more is the request's error
+  // Guessed for one sequence in a step at most, where that makes tokens come faster; 0: none. No answer
+  // depends on it.
+  int32_t draft_tokens_max = 0;
+  DraftMode draft_mode = DraftMode::kWhenFaster;
   int64_t mask_wait_us_max =
       2000;  // for them before a step; a sequence whose mask is late sits out that step
 };
@@ -42,8 +47,9 @@ struct EngineCounters {
   int64_t prefix_queried_tokens = 0, prefix_hit_tokens = 0;
   int64_t generated_tokens = 0;  // committed
   int64_t surplus_tokens = 0;    // computed for a sequence that had ended, or thrown away with its answer
-  int64_t checks_failed = 0;     // answers that did not pass their check
-  int64_t rows = 0;              // tokens that went through the model, of prompts and of answers
+  int64_t drafted_tokens = 0, drafts_accepted = 0;
+  int64_t checks_failed = 0;  // answers that did not pass their check
+  int64_t rows = 0;           // tokens that went through the model, of prompts and of answers
   int64_t steps = 0;
   int64_t steps_by_rows[16] = {};  // of at most 1, 2, 4, ... rows; the last one holds all larger ones
   int64_t masks_late = 0;          // steps that a sequence sat out because its grammar's mask was late

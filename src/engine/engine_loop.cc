@@ -35,6 +35,9 @@ SchedulerLimits scheduler_limits(const EngineOptions& options, const DeviceInfo&
   limits.priority_ageing_ms = options.priority_ageing_ms;
   limits.prefix_cache = options.prefix_cache;
   limits.cache_generated = device.roles_agree;
+  limits.draft_tokens_max = options.draft_tokens_max;
+  limits.draft_mode = options.draft_mode;
+  limits.logit_rows_max = step_limits(options).logit_rows_max;
   return limits;
 }
 
@@ -64,6 +67,8 @@ class EngineLoop final : public Engine {
   // Cancels what is to be cancelled, ends what is late, and plans a step; false when the engine is to end.
   bool plan_step();
   void cancel_queued(TimePoint now);
+  void flatten(const StepPart& part, std::span<const TokenId> drafts);
+  void take_back_wrong_drafts(std::span<const SampledToken> sampled);
   void follow_answer(int32_t slot, TokenId token);
   void release_and_start_slots();
   Result<void> run_step();
@@ -117,6 +122,7 @@ class EngineLoop final : public Engine {
   std::vector<TokenId> tokens_;
   std::vector<BatchPart> parts_;
   std::vector<SampleRow> rows_;
+  std::vector<int32_t> wrong_rows_;  // of rows_
   std::vector<size_t> constrained_;  // of rows_, those whose token a grammar has yet to take
 
   std::thread thread_;
@@ -307,21 +313,15 @@ Result<void> EngineLoop::run_step() {
   tokens_.clear();
   parts_.clear();
   rows_.clear();
+  size_t draft = 0;
   for (const StepPart& part : plan_.parts) {
-    const Scheduler::SequenceView sequence = scheduler_.sequence(part.slot);
-    const auto part_tokens =
-        sequence.tokens.subspan(static_cast<size_t>(part.first_position), static_cast<size_t>(part.rows));
-    tokens_.insert(tokens_.end(), part_tokens.begin(), part_tokens.end());
-    parts_.push_back(
-        {part.slot, part.first_position, part.rows, part.logit_rows, part.role, sequence.blocks});
-    if (part.logit_rows == 0) continue;
-    rows_.push_back(sampler_.row(part.slot, sequence, static_cast<int32_t>(rows_.size())));
-    if (!masks_.has_grammar(part.slot)) continue;
-    masks_.press(part.slot, sequence.request.tokens_max - sequence.generated_tokens);
-    rows_.back().allow_mask = masks_.mask(part.slot);
+    const auto drafts = std::span(plan_.drafts).subspan(draft, drafted_tokens(part));
+    flatten(part, drafts);
+    draft += drafts.size();
   }
   backend_->forward({tokens_, parts_}, forward_);
   ASSIGN_OR_RETURN(const StepOutput output, sample());
+  if (!plan_.drafts.empty()) take_back_wrong_drafts(output.rows);
   {
     std::lock_guard lock(mutex_);
     scheduler_.commit(plan_, output.rows, Clock::now(), &events_);
@@ -329,6 +329,44 @@ Result<void> EngineLoop::run_step() {
   // The next masks are worked out while the sinks take these tokens.
   for (size_t i = 0; i < rows_.size(); ++i) follow_answer(rows_[i].slot, output.rows[i].token);
   return {};
+}
+
+// Adds a part of the plan to the step.
+void EngineLoop::flatten(const StepPart& part, std::span<const TokenId> drafts) {
+  const Scheduler::SequenceView sequence = scheduler_.sequence(part.slot);
+  const auto committed = sequence.tokens.subspan(static_cast<size_t>(part.first_position),
+                                                 static_cast<size_t>(part.rows) - drafts.size());
+  tokens_.insert(tokens_.end(), committed.begin(), committed.end());
+  tokens_.insert(tokens_.end(), drafts.begin(), drafts.end());
+  parts_.push_back({part.slot, part.first_position, part.rows, part.logit_rows, part.role, sequence.blocks});
+  if (part.logit_rows == 0) return;
+  rows_.push_back(sampler_.row(part.slot, sequence, static_cast<int32_t>(rows_.size())));
+  for (size_t i = 0; i < drafts.size(); ++i) {
+    rows_.push_back(rows_.back());
+    ++rows_.back().logit_row;
+    ++rows_.back().position;
+  }
+  if (!masks_.has_grammar(part.slot)) return;
+  masks_.press(part.slot, sequence.request.tokens_max - sequence.generated_tokens);
+  rows_.back().allow_mask = masks_.mask(part.slot);
+}
+
+// What was sampled behind a wrong draft is not to be counted as the answer's.
+void EngineLoop::take_back_wrong_drafts(std::span<const SampledToken> sampled) {
+  wrong_rows_.clear();
+  size_t row = 0, draft = 0;
+  for (const StepPart& part : plan_.parts) {
+    const size_t rows = static_cast<size_t>(part.logit_rows), drafted = drafted_tokens(part);
+    if (drafted > 0) {
+      const int32_t confirmed = Scheduler::tokens_confirmed(sampled.subspan(row, rows),
+                                                            std::span(plan_.drafts).subspan(draft, drafted));
+      for (size_t i = static_cast<size_t>(confirmed); i < rows; ++i)
+        wrong_rows_.push_back(static_cast<int32_t>(row + i));
+    }
+    row += rows;
+    draft += drafted;
+  }
+  backend_->take_back(wrong_rows_);
 }
 
 // Has the next mask worked out, or the answer checked.
@@ -413,6 +451,8 @@ void EngineLoop::publish() {
     c.generated_tokens = counts.generated_tokens;
     c.surplus_tokens = counts.surplus_tokens;
     c.checks_failed = counts.checks_failed;
+    c.drafted_tokens = counts.drafted_tokens;
+    c.drafts_accepted = counts.drafts_accepted;
     c.rows = counts.rows;
     c.steps = counts.steps;
     std::ranges::copy(counts.steps_by_rows, c.steps_by_rows);
@@ -458,6 +498,7 @@ Result<void> validate_options(const EngineOptions& options) {
   RETURN_IF_ERROR(at_least("running_max", options.running_max, 1));
   RETURN_IF_ERROR(at_least("queue_max", options.queue_max, 1));
   // So that every decoding sequence fits every step.
+  RETURN_IF_ERROR(at_least("draft_tokens_max", options.draft_tokens_max, 0));
   RETURN_IF_ERROR(at_least("mask_threads", options.mask_threads, 1));
   RETURN_IF_ERROR(at_least("mask_states_max", options.mask_states_max, 1));
   RETURN_IF_ERROR(at_least("mask_wait_us_max", options.mask_wait_us_max, 0));
@@ -469,7 +510,7 @@ Result<void> validate_options(const EngineOptions& options) {
 StepLimits step_limits(const EngineOptions& options) {
   return {.rows_max = options.step_tokens_max,
           .parts_max = options.running_max,
-          .logit_rows_max = options.running_max,
+          .logit_rows_max = std::max(options.running_max, 1 + options.draft_tokens_max),
           .context_max = options.context_max};
 }
 

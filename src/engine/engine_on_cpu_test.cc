@@ -106,6 +106,8 @@ struct Setting {
   int32_t step_tokens_max = 512;
   int32_t running_max = 16;
   bool prefix_cache = false;
+  int32_t draft_tokens_max = 0;
+  DraftMode draft_mode = DraftMode::kAlways;
 };
 
 // Null where the machine lacks the ISA.
@@ -119,6 +121,8 @@ std::unique_ptr<Engine> start(const Setting& setting) {
   options.running_max = setting.running_max;
   options.step_tokens_max = setting.step_tokens_max;
   options.prefix_cache = setting.prefix_cache;
+  options.draft_tokens_max = setting.draft_tokens_max;
+  options.draft_mode = setting.draft_mode;
   const auto weights = std::make_shared<const TinyWeights>(**backend);
   const KvOptions kv{options.kv_type, options.kv_blocks};
   EXPECT_TRUE((*backend)->reserve(tiny_shape(), kv, step_limits(options)).ok());
@@ -232,6 +236,40 @@ TEST_P(EngineOnCpu, AnAnswerServesAsACachedPromptBitForBit) {
   EXPECT_EQ(second.cached_prompt_tokens, 96);  // 104 positions were computed: three blocks of 32
   const auto fresh = start({.isa = GetParam()});
   EXPECT_TRUE(second == ask(*fresh, {request})[0]);
+}
+
+// Answers that go round in circles, so that much is guessed right, and some of it wrong.
+TEST_P(EngineOnCpu, DraftsChangeNoBit) {
+  std::vector<Request> requests = make_requests();
+  for (size_t i = 0; i < requests.size(); ++i) {
+    Request& request = requests[i];
+    request.tokens_max = 120;
+    request.sample.temperature = i % 2 == 0 ? 0.0f : 0.2f;
+    request.sample.repetition_penalty = i % 5 == 0 ? 1.05f : 1.0f;
+    request.sample.frequency_penalty = i % 7 == 0 ? 0.1f : 0.0f;
+  }
+  const auto without = start({.isa = GetParam()});
+  if (without == nullptr) GTEST_SKIP() << "this machine lacks " << GetParam();
+  std::vector<Answer> expected;
+  for (const Request& request : requests) expected.push_back(ask(*without, {request})[0]);
+  const Setting settings[] = {
+      {.isa = GetParam(), .draft_tokens_max = 7},
+      {.isa = GetParam(), .draft_tokens_max = 7, .draft_mode = DraftMode::kWhenFaster},
+      {.isa = GetParam(), .threads = 2, .running_max = 3, .prefix_cache = true, .draft_tokens_max = 4},
+  };
+  for (const Setting& setting : settings) {
+    const auto with = start(setting);
+    const std::vector<Answer> answers = ask(*with, requests);
+    for (size_t i = 0; i < requests.size(); ++i) EXPECT_TRUE(answers[i] == expected[i]) << "request " << i;
+    for (size_t i = 0; i < requests.size(); ++i)
+      EXPECT_TRUE(ask(*with, {requests[i]})[0] == expected[i]) << "request " << i;
+    const EngineCounters counters = with->counters();
+    if (setting.draft_mode == DraftMode::kAlways) {
+      EXPECT_GT(counters.drafts_accepted, 0);
+      EXPECT_LT(counters.drafts_accepted, counters.drafted_tokens);
+    }
+    EXPECT_EQ(counters.blocks_used, 0);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Isa, EngineOnCpu, ::testing::Values("reference", "avx2", "avx512"));

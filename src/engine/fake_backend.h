@@ -110,8 +110,8 @@ class FakeBackend final : public Backend {
     CHECK(row == batch.tokens.size());
     for (const BatchPart& part : batch.parts) {
       shape.logit_rows += part.logit_rows;
-      if (part.logit_rows == 1)
-        attended_.push_back(kv_.attend(part.blocks, part.first_position + part.rows - 1));
+      for (int32_t i = part.rows - part.logit_rows; i < part.rows; ++i)
+        attended_.push_back(kv_.attend(part.blocks, part.first_position + i));
     }
     forward(*this, shape);
   }
@@ -133,6 +133,12 @@ class FakeBackend final : public Backend {
       token.top = std::span(top_).subspan(first, count);
     }
   }
+
+  void take_back(std::span<const int32_t> rows) override {
+    for (const int32_t row : rows) CHECK(static_cast<size_t>(row) < sampled_.size());
+    taken_back_ += static_cast<int64_t>(rows.size());
+  }
+  int64_t taken_back() const { return taken_back_; }
 
   Result<StepOutput> finish_step() override {
     ++steps_;
@@ -158,7 +164,7 @@ class FakeBackend final : public Backend {
   std::vector<uint64_t> attended_;
   std::vector<SampledToken> sampled_;
   std::vector<TokenLogprob> top_;
-  int64_t steps_ = 0;
+  int64_t steps_ = 0, taken_back_ = 0;
 };
 
 struct FakeAnswer {

@@ -15,6 +15,7 @@ Scheduler::Scheduler(const SchedulerLimits& limits, BlockPool& pool, std::span<c
       waiting_(std::chrono::milliseconds(limits.priority_ageing_ms)) {
   CHECK(limits.running_max >= 1 && limits.queue_max >= 1);
   CHECK(limits.step_tokens_max >= limits.running_max);
+  CHECK(limits.draft_tokens_max == 0 || limits.logit_rows_max >= limits.running_max);
   sequences_.resize(static_cast<size_t>(limits.running_max));
   running_.reserve(sequences_.size());
   for (int32_t slot = limits.running_max - 1; slot >= 0; --slot) slots_free_.push_back(slot);
@@ -95,6 +96,7 @@ void Scheduler::plan(TimePoint now, StepPlan* plan) {
   plan->step = counts_.steps + 1;
   plan->parts.clear();
   plan->rows = plan->logit_rows = 0;
+  plan->drafts.clear();
   plan->started.clear();
   plan->ended.clear();
   plan->ended.swap(slots_ended_);
@@ -107,11 +109,13 @@ void Scheduler::plan(TimePoint now, StepPlan* plan) {
     if (sequence.generated_tokens > 0 && takes_part(sequence)) add_part(slot, 1, RowRole::kGenerated, plan);
   }
   CHECK(plan->rows <= limits_.step_tokens_max);
-  flight_generated_rows_ = plan->rows;
+  const int32_t generating = plan->rows;
   plan_prompts(plan);
+  flight_prompt_rows_ = plan->rows - generating;
+  if (flight_prompt_rows_ == 0) plan_drafts(plan);
+  flight_generated_rows_ = plan->rows - flight_prompt_rows_;
   if (plan->parts.empty()) return;
   uncommitted_step_ = plan->step;
-  flight_prompt_rows_ = plan->rows - flight_generated_rows_;
   // A step takes from the last one's end, when the device did not rest in between.
   step_began_ = last_commit_ == TimePoint{} ? now : last_commit_;
   ++counts_.steps;
@@ -263,10 +267,7 @@ bool Scheduler::waits_for_another(int32_t slot) const {
 void Scheduler::add_part(int32_t slot, int32_t rows, RowRole role, StepPlan* plan) {
   Sequence& sequence = at(slot);
   const int32_t end = sequence.computed + rows;
-  while (static_cast<int64_t>(sequence.blocks.size()) * pool_.block_tokens() < end) {
-    sequence.blocks.push_back(pool_.take());
-    --sequence.pledged;
-  }
+  take_blocks(sequence, end);
   const int32_t logit_rows = end == static_cast<int32_t>(sequence.tokens.size()) ? 1 : 0;
   plan->parts.push_back({slot, sequence.computed, rows, logit_rows, role});
   plan->rows += rows;
@@ -274,6 +275,53 @@ void Scheduler::add_part(int32_t slot, int32_t rows, RowRole role, StepPlan* pla
   sequence.in_flight = true;
   sequence.flight_rows = rows;
   sequence.last_step = plan->step;
+}
+
+// Blocks for the first `positions` of them, of those that the sequence is pledged.
+void Scheduler::take_blocks(Sequence& sequence, int32_t positions) {
+  while (static_cast<int64_t>(sequence.blocks.size()) * pool_.block_tokens() < positions) {
+    sequence.blocks.push_back(pool_.take());
+    --sequence.pledged;
+  }
+}
+
+// How many tokens may be drafted: none behind the answer's last one, and none where what a row may sample is
+// known only when the tokens before it are.
+int32_t Scheduler::draft_room(const Sequence& sequence, const StepPlan& plan) const {
+  const Request& request = sequence.request;
+  if (request.grammar || !request.bad_words.empty() || sequence.generated_tokens < request.tokens_min)
+    return 0;
+  return std::min({limits_.draft_tokens_max, request.tokens_max - sequence.generated_tokens - 1,
+                   limits_.step_tokens_max - plan.rows, limits_.logit_rows_max - plan.logit_rows});
+}
+
+// REQUIRES: the plan has generating parts only.
+void Scheduler::plan_drafts(StepPlan* plan) {
+  if (limits_.draft_tokens_max == 0) return;
+  double tokens = plan->rows;  // that the step is expected to bring
+  for (StepPart& part : plan->parts) {
+    Sequence& sequence = at(part.slot);
+    const int32_t room = draft_room(sequence, *plan);
+    if (room <= 0) continue;
+    look_up_draft(sequence.tokens, static_cast<size_t>(room), &draft_);
+    double chance = 1;
+    int32_t drafted = 0;
+    for (; drafted < static_cast<int32_t>(draft_.size()); ++drafted) {
+      chance *= sequence.trust.probability();
+      if (limits_.draft_mode == DraftMode::kWhenFaster &&
+          !draft_pays(cost_, plan->rows + drafted, tokens, chance))
+        break;
+      tokens += chance;
+    }
+    if (drafted == 0 && !draft_.empty()) sequence.trust.pass_by();
+    part.rows += drafted;
+    part.logit_rows += drafted;
+    plan->rows += drafted;
+    plan->logit_rows += drafted;
+    plan->drafts.insert(plan->drafts.end(), draft_.begin(), draft_.begin() + drafted);
+    sequence.flight_rows = part.rows;
+    take_blocks(sequence, part.first_position + part.rows);
+  }
 }
 
 // --- committing
@@ -284,25 +332,56 @@ void Scheduler::commit(const StepPlan& plan, std::span<const SampledToken> token
   CHECK(plan.step == uncommitted_step_);
   CHECK(tokens.size() == static_cast<size_t>(plan.logit_rows));
   uncommitted_step_ = 0;
-  size_t logit_row = 0;
+  size_t logit_row = 0, draft = 0;
   for (const StepPart& part : plan.parts) {
     Sequence& sequence = at(part.slot);
     CHECK(sequence.in_flight && part.first_position == sequence.computed);
     sequence.in_flight = false;
-    const size_t row = logit_row;
-    logit_row += static_cast<size_t>(part.logit_rows);
+    const size_t rows = static_cast<size_t>(part.logit_rows), drafted = drafted_tokens(part);
+    const auto sampled = tokens.subspan(logit_row, rows);
+    const auto drafts = std::span(plan.drafts).subspan(draft, drafted);
+    logit_row += rows;
+    draft += drafted;
     if (sequence.state == State::kEnded) {
       counts_.surplus_tokens += part.logit_rows;
       free_slot(part.slot);
       continue;
     }
+    if (drafted > 0) {
+      commit_answer(part, sampled, drafts, now, events);
+      continue;
+    }
     sequence.computed += part.rows;
     publish_full_blocks(sequence);
-    if (part.logit_rows == 1) accept(part.slot, tokens[row], now, events);
+    if (rows == 1) accept(part.slot, sampled[0], now, events);
   }
   cost_.observe(flight_prompt_rows_, flight_generated_rows_,
                 std::chrono::duration<double>(now - step_began_).count());
   last_commit_ = running_.empty() ? TimePoint{} : now;
+}
+
+int32_t Scheduler::tokens_confirmed(std::span<const SampledToken> sampled, std::span<const TokenId> drafts) {
+  size_t right = 0;
+  while (right < drafts.size() && sampled[right].token == drafts[right]) ++right;
+  return static_cast<int32_t>(right) + 1;
+}
+
+// A part with drafts: what was computed for a wrong one is overwritten by the next step.
+void Scheduler::commit_answer(const StepPart& part, std::span<const SampledToken> sampled,
+                              std::span<const TokenId> drafts, TimePoint now,
+                              std::vector<TokenEvent>* events) {
+  Sequence& sequence = at(part.slot);
+  const int32_t confirmed = tokens_confirmed(sampled, drafts);
+  sequence.trust.observe(static_cast<int32_t>(drafts.size()), confirmed - 1);
+  counts_.drafted_tokens += static_cast<int64_t>(drafts.size());
+  int32_t committed = 0;
+  while (committed < confirmed && sequence.state == State::kRunning) {
+    ++sequence.computed;
+    publish_full_blocks(sequence);
+    accept(part.slot, sampled[static_cast<size_t>(committed++)], now, events);
+  }
+  counts_.drafts_accepted += committed - 1;
+  counts_.surplus_tokens += static_cast<int64_t>(sampled.size()) - committed;
 }
 
 void Scheduler::publish_full_blocks(Sequence& sequence) {
@@ -471,6 +550,7 @@ void Scheduler::free_slot(int32_t slot) {
   sequence.turn = Turn::kTakesPart;
   sequence.sits_out = false;
   sequence.last_step = 0;
+  sequence.trust = {};
   sequence.attempts = 1;
   sequence.discarded_tokens = 0;
   sequence.held = {};

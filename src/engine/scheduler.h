@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "base/types.h"
 #include "engine/block_pool.h"
+#include "engine/drafts.h"
 #include "engine/forecast.h"
 #include "engine/load_estimate.h"
 #include "engine/request.h"
@@ -31,6 +32,10 @@ struct SchedulerLimits {
   // Blocks with generated tokens are published too: only where the device computes generated rows with the
   // same sums as a prompt's.
   bool cache_generated = false;
+  int32_t draft_tokens_max = 0;  // that are guessed for one sequence in a step; 0: none
+  DraftMode draft_mode = DraftMode::kWhenFaster;
+  // Logit rows of one step; at least running_max. What is beyond the sequences' own is for drafts.
+  int32_t logit_rows_max = 64;
 };
 
 // A part of one sequence that runs in a step: `rows` tokens from `first_position` on.
@@ -38,9 +43,16 @@ struct StepPart {
   int32_t slot;
   int32_t first_position;
   int32_t rows;
-  int32_t logit_rows;  // 1 when a token is sampled after its last row, 0 for a prompt's earlier chunks
+  // 1 when a token is sampled after its last row, 0 for a prompt's earlier chunks; where tokens were drafted,
+  // all rows: the first is the last committed token, each other one a draft.
+  int32_t logit_rows;
   RowRole role;
 };
+
+// Of a part with several logit rows all but the first are behind drafts.
+inline size_t drafted_tokens(const StepPart& part) {
+  return part.logit_rows > 1 ? static_cast<size_t>(part.logit_rows) - 1 : 0;
+}
 
 // A value: it can be logged and replayed. Decoding parts come first, then prompts.
 struct StepPlan {
@@ -48,6 +60,7 @@ struct StepPlan {
   std::vector<StepPart> parts;
   int32_t rows = 0;
   int32_t logit_rows = 0;
+  std::vector<TokenId> drafts;   // of the parts with several logit rows, in their order
   std::vector<int32_t> ended;    // slots that became free since the last plan, or whose answer begins anew
   std::vector<int32_t> started;  // slots that were given to a new sequence or answer, after `ended`
 };
@@ -62,6 +75,7 @@ struct SchedulerCounts {
   int64_t generated_tokens = 0;
   int64_t surplus_tokens = 0;
   int64_t checks_failed = 0;  // answers that did not pass their check
+  int64_t drafted_tokens = 0, drafts_accepted = 0;
   int64_t rows = 0;
   int64_t steps = 0;
   int64_t steps_by_rows[kStepSizes] = {};  // steps of at most 1, 2, 4, ... rows, and larger ones at the end
@@ -91,6 +105,8 @@ struct SchedulerCounts {
 //  take turns. A flood costs another tenant its own share of the device at most.
 //  A sequence whose answer is to be checked keeps its slot and its blocks until the verdict, and for the next
 //  attempt, which begins at the prompt's last token. Its events are held back until it has passed.
+//  A drafted token is committed when it is what its sequence's own (seed, position) samples: no answer
+//  depends on drafts. They only take rows that nobody else wants.
 //  7. A request with a deadline is accepted only when, by the cost of the steps so far, it ends in time
 //  behind everything that is here and makes nothing late that was promised before; and nothing starts,
 //  whatever its priority, that would make a promise late. A deadline that has passed ends its request.
@@ -130,8 +146,13 @@ class Scheduler {
   // plan with parts is committed.
   void plan(TimePoint now, StepPlan* plan);
 
+  // How many of a part's sampled tokens stand behind tokens that are the answer's: of a draft, up to the
+  // first that was guessed wrong. `sampled` and `drafts` are the part's own.
+  static int32_t tokens_confirmed(std::span<const SampledToken> sampled, std::span<const TokenId> drafts);
+
   // Takes the sampled tokens of a plan that has run, one for each logit row, and appends their events in the
-  // plan's order. A token of a sequence that ended in the meantime is dropped and counted as surplus.
+  // plan's order. Those behind a wrong draft are dropped and counted as surplus. A token of a sequence that
+  // ended in the meantime is dropped and counted as surplus.
   void commit(const StepPlan& plan, std::span<const SampledToken> tokens, TimePoint now,
               std::vector<TokenEvent>* events);
 
@@ -181,8 +202,9 @@ class Scheduler {
     int32_t attempts = 1;
     int32_t discarded_tokens = 0;
     std::vector<TokenEvent> held;  // of a checked answer
-    int64_t last_step = 0;         // that it took part in
-    bool sits_out = false;         // of the step that is planned
+    DraftTrust trust;
+    int64_t last_step = 0;  // that it took part in
+    bool sits_out = false;  // of the step that is planned
   };
 
   Sequence& at(int32_t slot) { return sequences_[static_cast<size_t>(slot)]; }
@@ -200,8 +222,13 @@ class Scheduler {
   void find_prefix(const Request& request);
   void adopt_prefix(Sequence& sequence);
   void plan_prompts(StepPlan* plan);
+  void plan_drafts(StepPlan* plan);
+  int32_t draft_room(const Sequence& sequence, const StepPlan& plan) const;
   bool waits_for_another(int32_t slot) const;
   void add_part(int32_t slot, int32_t rows, RowRole role, StepPlan* plan);
+  void take_blocks(Sequence& sequence, int32_t positions);
+  void commit_answer(const StepPart& part, std::span<const SampledToken> sampled,
+                     std::span<const TokenId> drafts, TimePoint now, std::vector<TokenEvent>* events);
 
   // Promises to requests with deadlines.
   static int32_t tokens_of(const Request& request);  // that it may generate, all attempts together
@@ -254,6 +281,7 @@ class Scheduler {
   };
   std::vector<Pending> pending_;
   std::vector<int32_t> by_left_;
+  std::vector<TokenId> draft_;
   std::vector<int32_t> hits_;
   // Reused by admission.
   std::vector<TenantId> turns_;

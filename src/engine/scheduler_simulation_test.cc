@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <deque>
 #include <map>
 #include <memory>
@@ -65,6 +66,8 @@ class Simulation {
   int64_t steps() const { return scheduler_.counts().steps; }
   int64_t hit_tokens() const { return scheduler_.counts().prefix_hit_tokens; }
   int64_t surplus_tokens() const { return scheduler_.counts().surplus_tokens; }
+  int64_t drafts() const { return scheduler_.counts().drafted_tokens; }
+  int64_t drafts_accepted() const { return scheduler_.counts().drafts_accepted; }
   int64_t finished(FinishReason reason) const {
     return scheduler_.counts().finished[static_cast<size_t>(reason)];
   }
@@ -83,6 +86,8 @@ class Simulation {
     limits.step_tokens_max = limits.running_max + between(0, 30);
     limits.prefix_cache = !one_in(6);
     limits.cache_generated = one_in(2);
+    limits.draft_tokens_max = one_in(2) ? between(1, 6) : 0;
+    limits.logit_rows_max = limits.running_max + between(0, 6);
     return limits;
   }
 
@@ -161,7 +166,7 @@ class Simulation {
 
   void turn() {
     cancel_some();
-    scheduler_.plan(TimePoint{}, &plan_);
+    scheduler_.plan(now_, &plan_);
     check_plan();
     if (::testing::Test::HasFailure()) return;
     forward();
@@ -173,7 +178,10 @@ class Simulation {
         cancel_some();  // while the plan is under way
         scheduler_.check_integrity();
       }
-      scheduler_.commit(plan_, sampled, TimePoint{}, &events_);
+      expect_tokens(sampled);
+      now_ += std::chrono::milliseconds(10 + plan_.rows);  // drafts pay
+      scheduler_.commit(plan_, sampled, now_, &events_);
+      check_tokens();
       take_events(&sampled);
       scheduler_.check_integrity();
     }
@@ -193,7 +201,7 @@ class Simulation {
     ASSERT_LE(running_.size(), static_cast<size_t>(limits_.running_max));
     ASSERT_EQ(plan_.parts.empty(), live_.empty()) << "nothing runs although something could";
 
-    int32_t rows = 0, logit_rows = 0;
+    int32_t rows = 0, logit_rows = 0, drafted = 0;
     bool prompts_begun = false, all_complete = true;
     std::map<RequestId, const StepPart*> parts;
     for (const StepPart& part : plan_.parts) {
@@ -203,15 +211,18 @@ class Simulation {
       ASSERT_TRUE(parts.emplace(view.id, &part).second) << "two parts of one sequence";
       ASSERT_TRUE(std::ranges::equal(view.tokens, known.tokens));
       ASSERT_GE(part.rows, 1);
-      const int32_t end = part.first_position + part.rows;
-      ASSERT_LE(end, static_cast<int32_t>(known.tokens.size()));
-      ASSERT_EQ(part.logit_rows, end == static_cast<int32_t>(known.tokens.size()) ? 1 : 0);
+      const int32_t end = part.first_position + part.rows, size = static_cast<int32_t>(known.tokens.size());
       if (known.generated > 0) {
         ASSERT_FALSE(prompts_begun) << "a generated row after a prompt";
         ASSERT_EQ(part.role, RowRole::kGenerated);
-        ASSERT_EQ(part.rows, 1);
-        ASSERT_EQ(end, static_cast<int32_t>(known.tokens.size()));
+        ASSERT_EQ(part.first_position, size - 1);
+        ASSERT_EQ(part.logit_rows, part.rows);
+        ASSERT_LE(part.rows - 1, limits_.draft_tokens_max);
+        ASSERT_LE(known.generated + part.rows, known.request.tokens_max) << "drafts past the limit";
+        drafted += part.rows - 1;
       } else {
+        ASSERT_LE(end, size);
+        ASSERT_EQ(part.logit_rows, end == size ? 1 : 0);
         prompts_begun = true;
         ASSERT_EQ(part.role, RowRole::kPrompt);
         all_complete &= part.logit_rows == 1;
@@ -221,6 +232,8 @@ class Simulation {
     }
     ASSERT_EQ(rows, plan_.rows);
     ASSERT_EQ(logit_rows, plan_.logit_rows);
+    ASSERT_EQ(drafted, static_cast<int32_t>(plan_.drafts.size()));
+    ASSERT_TRUE(drafted == 0 || (!prompts_begun && logit_rows <= limits_.logit_rows_max));
     ASSERT_LE(rows, limits_.step_tokens_max);
     check_shares(parts, all_complete);
   }
@@ -247,6 +260,17 @@ class Simulation {
     ASSERT_TRUE(plan_.rows == limits_.step_tokens_max || all_complete) << "budget left unused";
   }
 
+  // What a part computes: tokens of its request, then drafts, which `draft` counts.
+  std::vector<TokenId> tokens_of(const StepPart& part, const Known& known, size_t* draft) const {
+    const size_t first = static_cast<size_t>(part.first_position), drafted = drafted_tokens(part);
+    const auto committed = std::span(known.tokens).subspan(first, static_cast<size_t>(part.rows) - drafted);
+    std::vector<TokenId> tokens(committed.begin(), committed.end());
+    const auto drafts = std::span(plan_.drafts).subspan(*draft, drafted);
+    tokens.insert(tokens.end(), drafts.begin(), drafts.end());
+    *draft += drafted;
+    return tokens;
+  }
+
   // Whether a prompt may sit out because another one works on a block that both begin with.
   bool may_wait(const Known& known, const std::map<RequestId, const StepPart*>& parts) {
     if (!limits_.prefix_cache) return false;
@@ -266,23 +290,27 @@ class Simulation {
   void forward() {
     std::set<int32_t> written;
     const int32_t size = pool_.block_tokens();
+    size_t draft = 0;
     for (const StepPart& part : plan_.parts) {
       const Scheduler::SequenceView view = scheduler_.sequence(part.slot);
       const Known& known = live_.at(view.id);
       const uint64_t start = std::hash<std::string>{}(known.request.cache_salt);
       const int32_t end = part.first_position + part.rows;
+      const std::vector<TokenId> tokens = tokens_of(part, known, &draft);
       for (int32_t position = part.first_position; position < end; ++position) {
         const int32_t block = view.blocks[static_cast<size_t>(position / size)];
         ASSERT_EQ(pool_.references(block), 1) << "a shared block is written";
         ASSERT_FALSE(pool_.published(block)) << "a published block is written";
         ASSERT_TRUE(written.insert(block * size + position % size).second) << "a place is written twice";
-        kv_.store(view.blocks, position, known.tokens[static_cast<size_t>(position)], part.role, start);
+        const TokenId token = tokens[static_cast<size_t>(position - part.first_position)];
+        kv_.store(view.blocks, position, token, part.role, start);
       }
     }
     for (const StepPart& part : plan_.parts) {
       const Scheduler::SequenceView view = scheduler_.sequence(part.slot);
       const Known& known = live_.at(view.id);
-      for (int32_t position = 0; position < part.first_position + part.rows; ++position) {
+      const int32_t known_end = part.first_position + part.rows - static_cast<int32_t>(drafted_tokens(part));
+      for (int32_t position = 0; position < known_end; ++position) {
         ASSERT_EQ(kv_.entry(view.blocks, position), known.entries[static_cast<size_t>(position)])
             << "position " << position << " holds something else";
       }
@@ -291,19 +319,56 @@ class Simulation {
 
   std::vector<SampledToken> sample() {
     std::vector<SampledToken> sampled;
+    size_t draft = 0;
     for (const StepPart& part : plan_.parts) {
-      if (part.logit_rows == 0) continue;
       const Known& known = live_.at(scheduler_.sequence(part.slot).id);
-      SampledToken& token = sampled.emplace_back();
-      if (one_in(500)) continue;  // nothing was allowed
-      const std::vector<TokenId>& stop_ids = known.request.stop_ids;
-      do {
-        token.token = between(0, kVocab - 1);
-      } while (known.generated < known.request.tokens_min &&
-               std::ranges::find(stop_ids, token.token) != stop_ids.end());
-      token.logprob = static_cast<float>(token.token);
+      for (int32_t i = 0; i < part.logit_rows; ++i) {
+        SampledToken& token = sampled.emplace_back();
+        const bool drafted = i + 1 < part.logit_rows;
+        const TokenId guess = drafted ? plan_.drafts[draft++] : 0;
+        if (one_in(500)) continue;  // nothing was allowed
+        const std::vector<TokenId>& stop_ids = known.request.stop_ids;
+        do {
+          token.token = drafted && !one_in(3) ? guess : between(0, kVocab - 1);
+        } while (known.generated + i < known.request.tokens_min &&
+                 std::ranges::find(stop_ids, token.token) != stop_ids.end());
+        token.logprob = static_cast<float>(token.token);
+      }
     }
     return sampled;
+  }
+
+  // Of each part the sampled tokens up to the first that is not what was drafted.
+  void expect_tokens(const std::vector<SampledToken>& sampled) {
+    expected_.clear();
+    size_t row = 0, draft = 0;
+    for (const StepPart& part : plan_.parts) {
+      const size_t rows = static_cast<size_t>(part.logit_rows);
+      std::vector<TokenId>& tokens = expected_[scheduler_.sequence(part.slot).id];
+      bool goes_on = true;
+      for (size_t i = 0; i < rows && goes_on; ++i) {
+        tokens.push_back(sampled[row + i].token);
+        goes_on = i + 1 < rows && plan_.drafts[draft + i] == tokens.back();
+      }
+      row += rows;
+      draft += drafted_tokens(part);
+    }
+  }
+
+  // Each request got these tokens, or fewer because it ended.
+  void check_tokens() {
+    std::map<RequestId, std::vector<TokenId>> got;
+    std::set<RequestId> ended;
+    for (const TokenEvent& event : events_) {
+      if (event.token >= 0) got[event.request].push_back(event.token);
+      if (event.finish) ended.insert(event.request);
+    }
+    for (const auto& [id, tokens] : expected_) {
+      if (!live_.contains(id)) continue;  // it was cancelled while the plan was under way
+      ASSERT_LE(got[id].size(), tokens.size());
+      ASSERT_TRUE(std::equal(got[id].begin(), got[id].end(), tokens.begin()));
+      ASSERT_TRUE(ended.contains(id) || got[id].size() == tokens.size()) << "a token was lost";
+    }
   }
 
   // `sampled` is null for events that no commit has made.
@@ -362,7 +427,7 @@ class Simulation {
 
   void check_end() {
     ASSERT_TRUE(live_.empty()) << "an accepted request never ended";
-    scheduler_.plan(TimePoint{}, &plan_);
+    scheduler_.plan(now_, &plan_);
     ASSERT_TRUE(plan_.parts.empty());
     for (int32_t slot : plan_.ended) begun_.erase(slot);
     EXPECT_TRUE(begun_.empty());
@@ -386,6 +451,8 @@ class Simulation {
   Scheduler scheduler_;
   StepPlan plan_;
   std::vector<TokenEvent> events_;
+  TimePoint now_ = TimePoint{} + std::chrono::hours(1);
+  std::map<RequestId, std::vector<TokenId>> expected_;  // of the step
 
   RequestId next_id_ = 1;
   std::map<RequestId, Known> live_;
@@ -397,7 +464,7 @@ class Simulation {
 };
 
 TEST(SchedulerSimulation, AMillionStepsKeepEveryPromise) {
-  int64_t steps = 0, hits = 0, surplus = 0, stopped = 0, errors = 0;
+  int64_t steps = 0, hits = 0, surplus = 0, stopped = 0, errors = 0, drafted = 0, accepted = 0;
   for (uint64_t seed = 1; steps < kSimulatedSteps; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Simulation simulation(seed);
@@ -406,12 +473,16 @@ TEST(SchedulerSimulation, AMillionStepsKeepEveryPromise) {
     steps += simulation.steps();
     hits += simulation.hit_tokens();
     surplus += simulation.surplus_tokens();
+    drafted += simulation.drafts();
+    accepted += simulation.drafts_accepted();
     stopped += simulation.finished(FinishReason::kStop);
     errors += simulation.finished(FinishReason::kError);
   }
   // What the simulation is meant to reach was reached.
   EXPECT_GT(hits, steps / 10);
   EXPECT_GT(surplus, steps / 1000);
+  EXPECT_GT(accepted, steps / 100);
+  EXPECT_GT(drafted - accepted, steps / 100);
   EXPECT_GT(stopped, steps / 100);
   EXPECT_GT(errors, steps / 10000);
 }

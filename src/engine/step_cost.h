@@ -15,6 +15,8 @@ class StepCost {
 
   // Prompts and generated rows have been seen. Until then every estimate is 0.
   bool known() const { return generated_.weight > 0 && prompt_.weight > 0; }
+  // Generated rows have been seen in different numbers: what one costs is known.
+  bool rows_known() const { return generated_.slope >= 0; }
   double seconds(double prompt_rows, double generated_rows) const;
   double prompt_row_seconds() const;  // in a step of its own
   double added_row_seconds() const;   // to a step that generates

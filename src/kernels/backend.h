@@ -99,6 +99,9 @@ class Backend {
   // Samples rows of the step last given to forward(). Called again for the same step it does so anew: what it
   // sampled before counts no more, and the step's output is that of the last call.
   virtual void sample(std::span<const SampleRow> rows) = 0;
+  // What these rows of the last sample() (its indexes, ascending; of each slot the last ones) brought counts
+  // for nothing: tokens behind a draft that was wrong. To be called after finish_step().
+  virtual void take_back(std::span<const int32_t> rows) = 0;
   // Waits for the oldest step. Errors: kDeviceFault; the backend is then unusable.
   virtual Result<StepOutput> finish_step() = 0;
 

@@ -196,6 +196,10 @@ void Metrics::Impl::add_engine(std::vector<MetricFamily>* out) const {
       total(now.surplus_tokens));
   add(out, kCounter, "hussar_schema_check_failed_total", "Answers that failed their schema's check",
       total(now.checks_failed));
+  add(out, kCounter, "vllm:spec_decode_num_draft_tokens_total", "Tokens that were guessed ahead",
+      total(now.drafted_tokens));
+  add(out, kCounter, "vllm:spec_decode_num_accepted_tokens_total", "Those that were right",
+      total(now.drafts_accepted));
   add(out, kCounter, "hussar_steps_total", "Forward passes", total(now.steps));
   add(out, kCounter, "hussar_masks_late_total", "Steps that an answer sat out because its grammar took long",
       total(now.masks_late));

@@ -53,6 +53,7 @@ class CpuBackend final : public Backend {
   void end_sequence(int32_t slot) override;
   void forward(const Batch& batch, const Forward& forward) override;
   void sample(std::span<const SampleRow> rows) override;
+  void take_back(std::span<const int32_t> rows) override { sampler_->take_back(rows); }
   Result<StepOutput> finish_step() override;
 
   void embed(const Weight& table, Activation x) override;

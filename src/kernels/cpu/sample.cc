@@ -143,9 +143,18 @@ std::span<const SampledToken> LogitSampler::sample(ThreadTeam& team, const float
       sample_slot(logits, rows, i, scratch);
   });
   for (size_t i = 0; i < rows.size(); i++) {
-    if (tokens_[i].token >= 0) counted_.push_back({rows[i].slot, tokens_[i].token});
+    if (tokens_[i].token >= 0) counted_.push_back({i, rows[i].slot, tokens_[i].token});
   }
   return tokens_;
+}
+
+void LogitSampler::take_back(std::span<const int32_t> rows) {
+  for (auto counted = counted_.rbegin(); counted != counted_.rend(); ++counted) {
+    if (!std::ranges::binary_search(rows, static_cast<int32_t>(counted->row))) continue;
+    counts_[static_cast<size_t>(counted->slot)].take_back_generated(counted->token);
+    counted->token = -1;
+  }
+  std::erase_if(counted_, [](const Counted& counted) { return counted.token < 0; });
 }
 
 // Rows of one slot see each other's tokens in their counts, so the member that takes the first takes all of

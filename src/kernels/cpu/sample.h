@@ -39,6 +39,9 @@ class LogitSampler {
   std::span<const SampledToken> sample(ThreadTeam& team, const float* logits,
                                        std::span<const SampleRow> rows);
 
+  // As Backend::take_back().
+  void take_back(std::span<const int32_t> rows);
+
  private:
   // One member's memory, each [vocab] or [chunks].
   struct Scratch {
@@ -52,6 +55,7 @@ class LogitSampler {
     float* sorted_maxima;
   };
   struct Counted {
+    size_t row;
     int32_t slot;
     TokenId token;
   };
