@@ -35,7 +35,7 @@ SchedulerLimits scheduler_limits(const EngineOptions& options, const DeviceInfo&
   limits.priority_ageing_ms = options.priority_ageing_ms;
   limits.prefix_cache = options.prefix_cache;
   limits.cache_generated = device.roles_agree;
-  limits.draft_tokens_max = options.draft_tokens_max;
+  limits.draft_tokens_max = device.takes_back ? options.draft_tokens_max : 0;
   limits.draft_mode = options.draft_mode;
   limits.logit_rows_max = step_limits(options).logit_rows_max;
   return limits;

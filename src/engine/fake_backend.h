@@ -81,6 +81,7 @@ class FakeBackend final : public Backend {
       : options_(options), kv_(options.blocks, options.block_tokens, options.roles) {
     info_.device = "fake";
     info_.kv_block_tokens = options.block_tokens;
+    info_.takes_back = true;
     info_.roles_agree = options.roles == FakeRoles::kAgree;
   }
 

@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 
+#include "base/check.h"
 #include "base/result.h"
 #include "base/types.h"
 #include "kernels/batch.h"
@@ -22,6 +23,7 @@ struct DeviceInfo {
   int32_t threads = 1;
   int32_t steps_in_flight_max = 1;
   int32_t kv_block_tokens = 32;  // positions that share a KV block
+  bool takes_back = false;       // take_back() is there: tokens can be drafted
   bool roles_agree =
       false;  // prompt and generated rows get bit-identical sums: their KV blocks may stand in for each other
 };
@@ -101,7 +103,10 @@ class Backend {
   virtual void sample(std::span<const SampleRow> rows) = 0;
   // What these rows of the last sample() (its indexes, ascending; of each slot the last ones) brought counts
   // for nothing: tokens behind a draft that was wrong. To be called after finish_step().
-  virtual void take_back(std::span<const int32_t> rows) = 0;
+  // REQUIRES: info().takes_back.
+  virtual void take_back(std::span<const int32_t> /*rows*/) {
+    CHECK_NOTE(false, "a device that can't take back tokens was given drafts");
+  }
   // Waits for the oldest step. Errors: kDeviceFault; the backend is then unusable.
   virtual Result<StepOutput> finish_step() = 0;
 

@@ -62,6 +62,7 @@ CpuBackend::CpuBackend(Isa isa, std::unique_ptr<ThreadTeam> team)
   info_.threads = team_->size();
   info_.steps_in_flight_max = 1;
   info_.kv_block_tokens = kKvBlockTokens;
+  info_.takes_back = true;
   info_.roles_agree = true;  // one path for both roles
 }
 
