@@ -8,6 +8,7 @@ as empty files named by content hash in $XDG_CACHE_HOME/hussar/naming (default ~
 """
 import concurrent.futures
 import hashlib
+import json
 import os
 import pathlib
 import re
@@ -45,7 +46,9 @@ def main():
     build = pathlib.Path(sys.argv[1]).resolve()
     cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache")) / "hussar" / "naming"
     cache.mkdir(parents=True, exist_ok=True)
-    stale = [(path, cache / content_key(path)) for path in sorted(SOURCE.rglob("*.cc"))]
+    # What this build compiles: the files of CUDA are only in one that has it.
+    compiled = {pathlib.Path(entry["file"]) for entry in json.loads((build / "compile_commands.json").read_text())}
+    stale = [(path, cache / content_key(path)) for path in sorted(SOURCE.rglob("*.cc")) if path in compiled]
     stale = [(path, mark) for path, mark in stale if not mark.exists()]
     failed = 0
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:

@@ -42,8 +42,9 @@ Result<TokenId> token_id(const Vocabulary& vocabulary, const std::string& spelli
   if (spelling.empty()) return TokenId{-1};
   const auto found = std::find(vocabulary.tokens.begin(), vocabulary.tokens.end(), spelling);
   if (found != vocabulary.tokens.end()) return static_cast<TokenId>(found - vocabulary.tokens.begin());
-  return in_document(kTokenizerConfig, ErrorCode::kInvalid,
-                     std::string(key) + " is " + quoted(spelling) + ", which tokenizer.json does not have");
+  return in_document(
+      kTokenizerConfig, ErrorCode::kInvalid,
+      std::string(key) + " is " + hussar::quoted(spelling) + ", which tokenizer.json does not have");
 }
 
 Result<bool> flag_is_set(const Json* config, const char* key) {

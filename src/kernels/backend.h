@@ -10,6 +10,7 @@
 #include <string>
 
 #include "base/check.h"
+#include "base/memory.h"
 #include "base/result.h"
 #include "base/types.h"
 #include "kernels/batch.h"
@@ -17,13 +18,18 @@
 
 namespace hussar {
 
+enum class KvType : uint8_t { kF16, kBF16 };
+
 struct DeviceInfo {
-  std::string device;  // "cpu"
-  std::string isa;     // "reference", "avx2", "avx512"
+  std::string device;  // "cpu", "cuda:0 NVIDIA H100"
+  std::string isa;     // "reference", "avx2", "avx512", "sm_90"
   int32_t threads = 1;
   int32_t steps_in_flight_max = 1;
-  int32_t kv_block_tokens = 32;  // positions that share a KV block
   bool takes_back = false;       // take_back() is there: tokens can be drafted
+  int32_t step_rows = 512;        // of a step that keeps it busy without keeping others waiting for long
+  int32_t kv_block_tokens = 32;   // positions that share a KV block
+  bool owns_memory = false;       // memory_left_bytes() is set aside for this backend
+  KvType kv_type = KvType::kF16;  // of keys and values, where nothing else is asked for
   bool roles_agree =
       false;  // prompt and generated rows get bit-identical sums: their KV blocks may stand in for each other
 };
@@ -48,8 +54,6 @@ struct StepLimits {
   int32_t context_max = 2048;   // positions of one sequence
 };
 
-enum class KvType : uint8_t { kF16, kBF16 };
-
 struct KvOptions {
   KvType type = KvType::kF16;
   int32_t blocks = 0;
@@ -72,6 +76,9 @@ class Backend {
   virtual ~Backend() = default;
   virtual const DeviceInfo& info() const = 0;
 
+  // Bytes that weights and a reservation may still take where this device keeps them.
+  virtual int64_t memory_left_bytes() const { return available_memory_bytes(); }
+
   // --- load time
   // -------------------------------------------------------------------------------------------------------------------
   // Repacks one weight; the view may be dropped afterwards. Errors: kUnsupported (type or shape), kInvalid
@@ -85,6 +92,11 @@ class Backend {
   // Reserves and touches the KV pool and every buffer that a step within `limits` can need. REQUIRES: once,
   // after all weights. Errors: kOutOfMemory with what was asked for and what is free, in bytes; kUnsupported.
   virtual Result<void> reserve(const ModelShape& shape, const KvOptions& kv, const StepLimits& limits) = 0;
+
+  // Records what a device can replay: the operations that `forward` issues for steps of generated tokens
+  // alone. May be left out. REQUIRES: after reserve(), before the first step, with the `forward` of all
+  // steps. Errors: kDeviceFault, kOutOfMemory.
+  virtual Result<void> prepare_steps(const Forward& /*forward*/) { return {}; }
 
   virtual DevicePeaks measure_peaks() = 0;
 
@@ -141,5 +153,17 @@ struct CpuOptions {
 
 // Errors: kUnsupported when the machine lacks the ISA that is asked for; names the ones that it has.
 Result<std::unique_ptr<Backend>> make_cpu_backend(const CpuOptions& options);
+
+struct CudaOptions {
+  int32_t ordinal = 0;
+  double memory_share = 0.9;  // of the device's memory, for weights, KV pool and buffers together
+};
+
+// Errors: kUnsupported when this build has no CUDA, or the device is too old; kNotFound when there is no such
+// device or no driver.
+Result<std::unique_ptr<Backend>> make_cuda_backend(const CudaOptions& options);
+
+// Devices that make_cuda_backend() can be asked for; 0 in a build without CUDA and without a driver.
+int32_t cuda_device_count();
 
 }  // namespace hussar
