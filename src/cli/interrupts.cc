@@ -46,6 +46,13 @@ Interrupts::Kind Interrupts::wait() {
   }
 }
 
+Interrupts::Kind Interrupts::wait_for(int wait_ms) {
+  if (const Kind kind = take(); kind != Kind::kNone) return kind;
+  pollfd waiting{fd_, POLLIN, 0};
+  poll(&waiting, 1, wait_ms);
+  return take();
+}
+
 void Interrupts::let_through() {
   const sigset_t set = signals(hangup_);
   pthread_sigmask(SIG_UNBLOCK, &set, nullptr);

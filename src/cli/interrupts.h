@@ -16,6 +16,7 @@ class Interrupts {
   enum class Kind { kNone, kInterrupt, kTerminate, kHangup };
   Kind take();                    // the next one that came, if any
   Kind wait();                    // until one comes
+  Kind wait_for(int wait_ms);     // or the time is over: kNone
   int fd() const { return fd_; }  // readable while one waits to be taken
 
   // From here on one ends the process at once: for what follows the first.

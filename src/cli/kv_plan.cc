@@ -84,7 +84,7 @@ struct Planner {
   }
 
   Result<KvPlan> with_default_pool() const {
-    const int64_t budget_bytes = available_bytes / 2;
+    const auto budget_bytes = static_cast<int64_t>(static_cast<double>(available_bytes) * wish.default_share);
     int64_t context = wish.context_tokens;
     if (context == 0) {
       context = longest_context(budget_bytes);

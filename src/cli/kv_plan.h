@@ -13,6 +13,7 @@ struct KvWish {
   int64_t pool_tokens =
       0;  // of all together; 0: the smaller of contexts_max contexts and half of what is left
   int32_t contexts_max = 16;
+  double default_share = 0.5;  // of what is left, that defaults take at most
 };
 
 struct KvPlan {
@@ -22,7 +23,8 @@ struct KvPlan {
 };
 
 // `reserve_bytes(context_max, blocks)` never falls when either grows. What is asked for by name may take all
-// of `available_bytes`; defaults take half of it and shrink to that. Errors: kInvalid (more than the model
+// of `available_bytes`; defaults take `default_share` of it and shrink to
+// that. Errors: kInvalid (more than the model
 // was trained for, a pool smaller than the context), kOutOfMemory; each names the flag and says what would
 // fit.
 Result<KvPlan> plan_kv(const KvWish& wish, int32_t context_trained, int32_t block_tokens,

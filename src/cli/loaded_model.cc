@@ -97,8 +97,8 @@ Result<TextParts> read_text_parts(const ModelFile& file, const ModelConfig& conf
 }
 
 // Repacked weights take about as much as the stored ones; the process would be killed halfway.
-Result<void> check_weights_fit(const ModelFile& file) {
-  const int64_t left_bytes = available_memory_bytes();
+Result<void> check_weights_fit(const ModelFile& file, const Backend& backend) {
+  const int64_t left_bytes = backend.memory_left_bytes();
   if (file.size_bytes() <= left_bytes) return {};
   return Error{ErrorCode::kOutOfMemory,
                "too little memory: the model's weights need " + bytes_text(file.size_bytes()) + " and " +
@@ -109,12 +109,15 @@ Result<void> check_weights_fit(const ModelFile& file) {
 Result<EngineOptions> plan_engine(const ModelLoadOptions& options, const ModelConfig& config,
                                   const Backend& backend, KvPlan* plan) {
   EngineOptions engine;
-  engine.kv_type = options.kv_type == "bf16" ? KvType::kBF16 : KvType::kF16;
+  engine.kv_type = kv_type_of(options.device, backend);
   engine.running_max = static_cast<int32_t>(options.running_max);
   engine.queue_max = static_cast<int32_t>(options.queue_max);
   engine.queue_tokens_max = options.queue_tokens_max;
   engine.priority_ageing_ms = options.priority_ageing_ms;
-  engine.step_tokens_max = static_cast<int32_t>(options.step_tokens_max);
+  engine.step_tokens_max =
+      static_cast<int32_t>(options.step_tokens_max > 0 ? options.step_tokens_max : backend.info().step_rows);
+  if (options.step_tokens_max == 0)
+    engine.step_tokens_max = std::max(engine.step_tokens_max, engine.running_max);
   engine.prefix_cache = options.prefix_cache == "on";
   engine.mask_threads = static_cast<int32_t>(options.mask_threads);
   engine.mask_states_max = options.mask_states_max;
@@ -131,8 +134,14 @@ Result<EngineOptions> plan_engine(const ModelLoadOptions& options, const ModelCo
     tried.kv_blocks = blocks;
     return backend.reserve_bytes(config.shape, {tried.kv_type, blocks}, step_limits(tried));
   };
-  ASSIGN_OR_RETURN(*plan, plan_kv(options.kv, config.context_trained, backend.info().kv_block_tokens,
-                                  available_memory_bytes(), reserve_bytes));
+  KvWish wish = options.kv;
+  if (backend.info().owns_memory) {
+    // Nobody else wants the device's memory: room for as many contexts as may run.
+    wish.contexts_max = engine.running_max;
+    wish.default_share = 1.0;
+  }
+  ASSIGN_OR_RETURN(*plan, plan_kv(wish, config.context_trained, backend.info().kv_block_tokens,
+                                  backend.memory_left_bytes(), reserve_bytes));
   engine.context_max = plan->context_max;
   engine.kv_blocks = plan->blocks;
   return engine;
@@ -144,13 +153,11 @@ void add_model_flags(FlagTable* flags, ModelLoadOptions* options) {
   constexpr int64_t kTokensMax = 1'000'000'000;
   flags->add_string("--model", &options->model, "MODEL", "a file, a folder, or a pulled name",
                     FlagTable::kRequired);
-  flags->add_int("--threads", &options->threads, 0, 1024, "CPU threads; 0: all that it may use");
-  flags->add_choice("--isa", &options->isa, {"auto", "reference", "avx2", "avx512"}, "kernels to use");
+  add_device_flags(flags, &options->device);
   flags->add_int("--ctx", &options->kv.context_tokens, 0, kTokensMax, "context tokens; 0: the model's");
   add_weights_flag(flags, &options->weights);
   flags->add_choice("--generation-config", &options->generation_config, {"apply", "ignore"},
                     "what the model's generation_config.json asks for where a request says nothing");
-  flags->add_choice("--kv-type", &options->kv_type, {"f16", "bf16"}, "numbers of the KV cache");
 }
 
 ServerContext LoadedModel::server_context(const std::string& served_name) const {
@@ -171,9 +178,8 @@ Result<std::unique_ptr<LoadedModel>> load_model(const ModelLoadOptions& options,
   ASSIGN_OR_RETURN(const ModelFile file, open_model(options.model));
   ASSIGN_OR_RETURN(const ModelConfig config, read_model_config(file));
   ASSIGN_OR_RETURN(GenerationConfig generation, read_generation(file, options.generation_config));
-  RETURN_IF_ERROR(check_weights_fit(file));
-  const CpuOptions cpu{.threads = static_cast<int32_t>(options.threads), .isa = options.isa};
-  ASSIGN_OR_RETURN(std::unique_ptr<Backend> backend, make_cpu_backend(cpu));
+  ASSIGN_OR_RETURN(std::unique_ptr<Backend> backend, open_backend(options.device));
+  RETURN_IF_ERROR(check_weights_fit(file, *backend));
   // A large vocabulary takes as long as the weights: both at once.
   std::future<Result<TextParts>> text = std::async([&] { return read_text_parts(file, config); });
   auto model = Model::load(file, *backend, weight_choice(options.weights), progress);

@@ -10,6 +10,7 @@
 
 #include "base/flags.h"
 #include "base/result.h"
+#include "cli/device_flag.h"
 #include "cli/kv_plan.h"
 #include "engine/engine.h"
 #include "kernels/backend.h"
@@ -22,17 +23,15 @@ namespace hussar {
 
 struct ModelLoadOptions {
   std::string model;
-  int64_t threads = 0;
-  std::string isa = "auto";
+  DeviceOptions device;
   std::string weights = "auto";
   std::string generation_config = "apply";
-  std::string kv_type = "f16";
   KvWish kv;
   int64_t running_max = 64;
   int64_t queue_max = 256;
   int64_t queue_tokens_max = 4 << 20;
   int64_t priority_ageing_ms = 1000;
-  int64_t step_tokens_max = 512;
+  int64_t step_tokens_max = 0;  // 0: what suits the device
   std::string prefix_cache = "on";
   int64_t mask_threads = 2;
   int64_t draft_tokens_max = 8;

@@ -1,12 +1,16 @@
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/flags.h"
 #include "base/json.h"
 #include "cli/commands.h"
+#include "cli/device_flag.h"
 #include "cli/open_model.h"
 #include "cli/perf_bench.h"
+#include "cli/random_model.h"
 #include "cli/weights_flag.h"
 
 namespace hussar {
@@ -14,9 +18,9 @@ namespace {
 
 struct PerfOptions {
   std::string model;
+  std::string random_weights;
   std::string weights = "auto";
-  CpuOptions cpu;
-  int64_t threads = 0;
+  DeviceOptions device;
   int64_t repetitions = 3;
   int64_t step_tokens = 512;
   PerfSweep sweep{{512}, {128}, {0}, {1}, 3, 512};
@@ -40,13 +44,31 @@ void print_row(const PerfRow& row) {
   std::fflush(stdout);
 }
 
-Result<void> run_sweep(const PerfOptions& options) {
+Result<std::unique_ptr<Model>> load(const PerfOptions& options, Backend& backend) {
+  const WeightChoice weights = weight_choice(options.weights);
+  if (!options.random_weights.empty()) {
+    ASSIGN_OR_RETURN(const RandomModel random, make_random_model(options.random_weights));
+    return Model::load(random.file, backend, weights, nullptr);
+  }
   ASSIGN_OR_RETURN(const ModelFile file, open_model(options.model));
-  CpuOptions cpu = options.cpu;
-  cpu.threads = static_cast<int32_t>(options.threads);
-  ASSIGN_OR_RETURN(const std::unique_ptr<Backend> backend, make_cpu_backend(cpu));
-  ASSIGN_OR_RETURN(const std::unique_ptr<Model> model,
-                   Model::load(file, *backend, weight_choice(options.weights), nullptr));
+  return Model::load(file, backend, weights, nullptr);
+}
+
+Result<void> check_choice(const PerfOptions& options) {
+  if (options.model.empty() == options.random_weights.empty())
+    return Error{ErrorCode::kInvalid, "give either --model or --random-weights", "--model"};
+  const std::vector<std::string> names = random_model_names();
+  if (options.random_weights.empty() || std::ranges::find(names, options.random_weights) != names.end())
+    return {};
+  std::string known;
+  for (const std::string& name : names) known += (known.empty() ? "" : ", ") + name;
+  return Error{ErrorCode::kInvalid, "must be one of " + known, "--random-weights"};
+}
+
+Result<void> run_sweep(const PerfOptions& options) {
+  RETURN_IF_ERROR(check_choice(options));
+  ASSIGN_OR_RETURN(const std::unique_ptr<Backend> backend, open_backend(options.device));
+  ASSIGN_OR_RETURN(const std::unique_ptr<Model> model, load(options, *backend));
   ASSIGN_OR_RETURN(PerfBench bench, PerfBench::create(*backend, *model, options.sweep));
   if (!options.json) {
     const DeviceInfo& device = backend->info();
@@ -74,10 +96,10 @@ int run_perf(const std::vector<std::string>& args) {
       "perf",
       "Measures the engine's speed on this machine, and what fraction of the hardware's limit that is.",
       "hussar perf --model model.gguf --prompt 512 --generate 128 --batch 1,8,32");
-  flags.add_string("--model", &options.model, "MODEL", "a file, a folder, or a pulled name",
-                   FlagTable::kRequired);
-  flags.add_int("--threads", &options.threads, 0, 1024, "CPU threads; 0: all that it may use");
-  flags.add_choice("--isa", &options.cpu.isa, {"auto", "reference", "avx2", "avx512"}, "kernels to use");
+  flags.add_string("--model", &options.model, "MODEL", "a file, a folder, or a pulled name");
+  flags.add_string("--random-weights", &options.random_weights, "NAME",
+                   "a model of this shape with random weights: qwen2.5-0.5b, qwen3-0.6b, smollm2-135m");
+  add_device_flags(&flags, &options.device);
   add_weights_flag(&flags, &options.weights);
   flags.add_int_list("--prompt", &options.sweep.prompts, 0, 1 << 20, "prompt lengths; 0: none");
   flags.add_int_list("--generate", &options.sweep.generates, 0, 1 << 20, "tokens to generate; 0: none");

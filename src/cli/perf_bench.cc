@@ -70,8 +70,10 @@ Result<PerfBench> PerfBench::create(Backend& backend, const Model& model, const 
   limits.logit_rows_max = slots;
   limits.context_max = context;
   KvOptions kv;
+  kv.type = backend.info().kv_type;
   kv.blocks = static_cast<int32_t>(bench.blocks_.size());
   RETURN_IF_ERROR(backend.reserve(model.config().shape, kv, limits));
+  RETURN_IF_ERROR(backend.prepare_steps([&model](Backend& b, const StepShape& s) { model.forward(b, s); }));
   bench.peaks_ = backend.measure_peaks();
   return bench;
 }

@@ -1,6 +1,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,8 @@
 namespace hussar {
 namespace {
 
+constexpr int kExitDeviceFault = 70;  // EX_SOFTWARE, as sysexits.h counts: start the process anew
+constexpr int kFaultLookMs = 200;
 constexpr int kExitInterrupted = 130;  // 128 + SIGINT, as shells count
 
 struct ServeOptions {
@@ -107,7 +110,8 @@ void add_flags(FlagTable* flags, ServeOptions* o) {
                     "seconds for running answers at the end");
   flags->add_int("--draft-tokens", &o->load.draft_tokens_max, 0, 64, "guessed ahead for an answer; 0: none");
   flags->add_choice("--draft-mode", &o->load.draft_mode, {"faster", "always"}, "when to guess");
-  flags->add_int("--step-tokens", &o->load.step_tokens_max, 1, 1 << 16, "tokens of one step");
+  flags->add_int("--step-tokens", &o->load.step_tokens_max, 0, 1 << 16,
+                 "tokens of one step; 0: 512 on a CPU, 8192 on a GPU");
   flags->add_choice("--log-format", &o->log_format, {"text", "json"}, "of log lines");
   flags->add_choice("--log-level", &o->log_level, {"debug", "info", "warning", "error"}, "least shown");
   add_access_flags(flags, &o->server);
@@ -174,6 +178,16 @@ Result<std::unique_ptr<LoadedModel>> load_with_progress(const ModelLoadOptions& 
   });
 }
 
+// Until a signal ends the server, or the device has failed: then what happened.
+std::optional<Error> wait_for_end(const Engine& engine, Server* server, Interrupts* interrupts) {
+  for (;;) {
+    const Interrupts::Kind kind = interrupts->wait_for(kFaultLookMs);
+    if (kind == Interrupts::Kind::kHangup) server->reload_keys();
+    std::optional<Error> fault = engine.fault();
+    if (fault || (kind != Interrupts::Kind::kNone && kind != Interrupts::Kind::kHangup)) return fault;
+  }
+}
+
 Result<void> serve(const ServeOptions& options, Interrupts* interrupts) {
   ASSIGN_OR_RETURN(const std::unique_ptr<LoadedModel> model, load_with_progress(options.load, interrupts));
   if (!model->chat_template) {
@@ -195,7 +209,7 @@ Result<void> serve(const ServeOptions& options, Interrupts* interrupts) {
   } else {
     log_ready(*model, server->url());
   }
-  while (interrupts->wait() == Interrupts::Kind::kHangup) server->reload_keys();
+  const std::optional<Error> fault = wait_for_end(*model->engine, server.get(), interrupts);
   log_line(LogLevel::kInfo, "draining: what runs goes on, a second signal ends it");
   server->drain([interrupts] {
     const Interrupts::Kind kind = interrupts->take();
@@ -206,6 +220,7 @@ Result<void> serve(const ServeOptions& options, Interrupts* interrupts) {
   model->engine->shutdown();
   server->stop();
   log_line(LogLevel::kInfo, "stopped");
+  if (fault) return *fault;
   return {};
 }
 
@@ -220,7 +235,9 @@ int run_serve(const std::vector<std::string>& args) {
   apply_choices(&options);
   Interrupts interrupts(Interrupts::Hangup::kIsTaken);
   const auto done = serve(options, &interrupts);
-  return done.ok() ? 0 : report_error("serve", done.error());
+  if (done.ok()) return 0;
+  const int code = report_error("serve", done.error());
+  return done.error().code == ErrorCode::kDeviceFault ? kExitDeviceFault : code;
 }
 
 }  // namespace hussar

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -79,6 +80,8 @@ class Engine {
   virtual LoadEstimate load(TenantId, double /*share*/) const { return {}; }
   virtual const EngineOptions& options() const = 0;
   virtual const DeviceInfo& device() const = 0;
+  // What ended the engine, when the device failed: it takes no request any more. Any thread.
+  virtual std::optional<Error> fault() const { return std::nullopt; }
   // Ends all requests with kShutdown and joins the thread. Idempotent; any thread but the engine's own, so
   // never from a sink.
   virtual void shutdown() = 0;

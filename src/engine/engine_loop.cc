@@ -5,6 +5,7 @@
 #include <cmath>
 #include <condition_variable>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <thread>
 #include <unordered_map>
@@ -56,6 +57,7 @@ class EngineLoop final : public Engine {
   LoadEstimate load(TenantId tenant, double share) const override;
   const EngineOptions& options() const override { return options_; }
   const DeviceInfo& device() const override { return backend_->info(); }
+  std::optional<Error> fault() const override;
   void shutdown() override;
 
  private:
@@ -197,6 +199,12 @@ EngineCounters EngineLoop::counters() const {
 LoadEstimate EngineLoop::load(TenantId tenant, double share) const {
   std::lock_guard lock(mutex_);
   return scheduler_.load(tenant, share);
+}
+
+std::optional<Error> EngineLoop::fault() const {
+  std::lock_guard lock(mutex_);
+  if (!closed_ || closed_error_.code != ErrorCode::kDeviceFault) return std::nullopt;
+  return closed_error_;
 }
 
 void EngineLoop::shutdown() {

@@ -265,6 +265,7 @@ TEST(EngineLoop, ADeviceFaultEndsAllAndRefusesMore) {
     if (engine->submit(make_request({1, 2, 3}, 50), answer.sink()).ok()) accepted.push_back(&answer);
   }
   ASSERT_FALSE(accepted.empty());
+  EXPECT_FALSE(start(small_options(), {})->fault());
   for (Answer* answer : accepted) {
     const TokenEvent last = answer->wait();
     EXPECT_EQ(last.finish, FinishReason::kError);
@@ -273,6 +274,10 @@ TEST(EngineLoop, ADeviceFaultEndsAllAndRefusesMore) {
   const Result<RequestId> late = engine->submit(make_request({1}, 1), Answer().sink());
   ASSERT_FALSE(late.ok());
   EXPECT_EQ(late.error().code, ErrorCode::kDeviceFault);
+  ASSERT_TRUE(engine->fault());
+  EXPECT_EQ(engine->fault()->message, "the device has failed: the fake device broke");
+  engine->shutdown();
+  EXPECT_TRUE(engine->fault()) << "an end by will is no excuse for a fault before it";
 }
 
 TEST(EngineLoop, AnIdleEngineShowsThatItLives) {

@@ -25,7 +25,7 @@ struct DeviceInfo {
   std::string isa;     // "reference", "avx2", "avx512", "sm_90"
   int32_t threads = 1;
   int32_t steps_in_flight_max = 1;
-  bool takes_back = false;       // take_back() is there: tokens can be drafted
+  bool takes_back = false;        // take_back() is there: tokens can be drafted
   int32_t step_rows = 512;        // of a step that keeps it busy without keeping others waiting for long
   int32_t kv_block_tokens = 32;   // positions that share a KV block
   bool owns_memory = false;       // memory_left_bytes() is set aside for this backend

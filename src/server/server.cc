@@ -160,7 +160,7 @@ class ServerImpl : public Server {
   std::unique_ptr<HttpServer> http_;
   std::unique_ptr<Keeper> keeper_;
   std::atomic<bool> drained_{false};
-  bool stalled_ = false;  // the keeper's
+  bool stalled_ = false, faulted_ = false;  // the keeper's
   std::mutex stop_mutex_;
 };
 
@@ -230,6 +230,8 @@ void ServerImpl::keep() {
     if (!changed.ok()) log_reload(changed.error());
     if (changed.ok() && *changed) log_reload({});
   }
+  const std::optional<Error> fault = core_->context.engine.fault();
+  if (fault && !std::exchange(faulted_, true)) log_line(LogLevel::kError, fault->message);
   const bool stalled = engine_stalled();
   if (stalled != std::exchange(stalled_, stalled)) {
     log_line(stalled ? LogLevel::kError : LogLevel::kInfo,
@@ -321,6 +323,8 @@ void ServerImpl::get_health(const RequestLog& log, HttpRequest&&, Responder&& re
 }
 
 void ServerImpl::get_ready(const RequestLog& log, HttpRequest&&, Responder&& responder) {
+  const std::optional<Error> fault = core_->context.engine.fault();
+  if (fault) return reply_error(log, responder, http_refusal(503, fault->message));
   if (!core_->stopping && !engine_stalled())
     return reply_json(log, responder, 200, JsonObject{{"status", "ready"}});
   const char* why = core_->stopping ? "the server is shutting down" : "the engine makes no progress";

@@ -358,6 +358,16 @@ TEST_F(ServerTest, TokenizeInBothShapes) {
             R"({"prompt":"aé","content":"aé"})");
 }
 
+TEST_F(ServerTest, AfterADeviceFaultItIsNotReadyAndSaysWhy) {
+  start();
+  EXPECT_EQ(get("/ready").status, 200);
+  engine_.set_fault({ErrorCode::kDeviceFault, "the device has failed: attention", ""});
+  const Answer ready = get("/ready");
+  EXPECT_EQ(ready.status, 503);
+  EXPECT_NE(ready.body.find("the device has failed: attention"), std::string::npos);
+  EXPECT_EQ(get("/health").status, 200);
+}
+
 TEST_F(ServerTest, ModelsHealthReadyAndPage) {
   start();
   const Answer models = get("/v1/models");

@@ -77,6 +77,10 @@ class FakeEngine : public Engine {
     std::lock_guard lock(mutex_);
     return load_;
   }
+  std::optional<Error> fault() const override {
+    std::lock_guard lock(mutex_);
+    return fault_;
+  }
   const EngineOptions& options() const override { return options_; }
   const DeviceInfo& device() const override { return device_; }
   void shutdown() override {
@@ -88,6 +92,10 @@ class FakeEngine : public Engine {
     for (const RequestId id : ids) feed(id, {last_event(-1, FinishReason::kShutdown)});
   }
 
+  void set_fault(Error fault) {
+    std::lock_guard lock(mutex_);
+    fault_ = std::move(fault);
+  }
   // For the test. A last event also fills in the counts, and ends the request.
   void feed(RequestId id, std::vector<TokenEvent> events) {
     EventSink sink;
@@ -145,6 +153,7 @@ class FakeEngine : public Engine {
   DeviceInfo device_;
   mutable std::mutex mutex_;
   EngineCounters counters_;
+  std::optional<Error> fault_;
   LoadEstimate load_;
   RequestId last_id_ = 0;
   int cancels_ = 0;

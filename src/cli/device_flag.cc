@@ -1,0 +1,50 @@
+#include "cli/device_flag.h"
+
+#include <charconv>
+#include <optional>
+#include <string_view>
+
+namespace hussar {
+namespace {
+
+constexpr std::string_view kCudaPrefix = "cuda:";
+
+std::optional<int32_t> cuda_ordinal(std::string_view device) {
+  if (!device.starts_with(kCudaPrefix)) return std::nullopt;
+  const std::string_view digits = device.substr(kCudaPrefix.size());
+  int32_t ordinal = -1;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), ordinal);
+  if (error != std::errc() || end != digits.data() + digits.size() || ordinal < 0) return std::nullopt;
+  return ordinal;
+}
+
+}  // namespace
+
+void add_device_flags(FlagTable* flags, DeviceOptions* options) {
+  flags->add_string("--device", &options->device, "DEVICE", "cpu, cuda:0, or auto: a GPU where there is one");
+  flags->add_double("--gpu-memory", &options->gpu_memory, 0.05, 1.0, "share of the GPU's memory to take");
+  flags->add_int("--threads", &options->threads, 0, 1024, "CPU threads; 0: all that it may use");
+  flags->add_choice("--isa", &options->isa, {"auto", "reference", "avx2", "avx512"}, "kernels to use");
+  flags->add_choice("--kv-type", &options->kv_type, {"auto", "f16", "bf16"},
+                    "numbers of the KV cache; auto: f16 on a CPU, bf16 on a GPU");
+}
+
+Result<std::unique_ptr<Backend>> open_backend(const DeviceOptions& options) {
+  const bool choose_cuda = options.device == "auto" && cuda_device_count() > 0;
+  if (options.device == "cpu" || (options.device == "auto" && !choose_cuda)) {
+    return make_cpu_backend({.threads = static_cast<int32_t>(options.threads), .isa = options.isa});
+  }
+  const std::optional<int32_t> ordinal = choose_cuda ? std::optional(0) : cuda_ordinal(options.device);
+  if (!ordinal) {
+    return Error{ErrorCode::kInvalid,
+                 "must be cpu, auto, or cuda:0, cuda:1, ..., not '" + options.device + "'", "--device"};
+  }
+  return make_cuda_backend({.ordinal = *ordinal, .memory_share = options.gpu_memory});
+}
+
+KvType kv_type_of(const DeviceOptions& options, const Backend& backend) {
+  if (options.kv_type == "auto") return backend.info().kv_type;
+  return options.kv_type == "bf16" ? KvType::kBF16 : KvType::kF16;
+}
+
+}  // namespace hussar
