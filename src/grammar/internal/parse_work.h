@@ -19,20 +19,20 @@ class ParseWork {
     const char* what() const noexcept override { return "the grammar can read the answer in too many ways"; }
   };
 
-  explicit ParseWork(int64_t states_max) : before_(std::exchange(left_, states_max)) {}
-  ~ParseWork() { left_ = before_; }
+  explicit ParseWork(int64_t states_max) : before_(std::exchange(left, states_max)) {}
+  ~ParseWork() { left = before_; }
   ParseWork(const ParseWork&) = delete;
   ParseWork& operator=(const ParseWork&) = delete;
 
   // Throws Exceeded.
   static void spend(size_t states) {
-    left_ -= static_cast<int64_t>(states);
-    if (left_ < 0) throw Exceeded();
+    left -= static_cast<int64_t>(states);
+    if (left < 0) throw Exceeded();
   }
 
  private:
   static constexpr int64_t kUnlimited = INT64_MAX / 2;
-  inline static thread_local int64_t left_ = kUnlimited;
+  inline static thread_local int64_t left = kUnlimited;
   const int64_t before_;
 };
 
