@@ -10,7 +10,7 @@ function(hussar_folder folder)
     list(APPEND sources ${device_sources})
   else()
     # Of what stands in a folder named cuda, the file alone that says it isn't there.
-    list(FILTER sources EXCLUDE REGEX "/cuda/")
+    list(FILTER sources EXCLUDE REGEX "^${CMAKE_SOURCE_DIR}/src/${folder}/(.*/)?cuda/")
     file(GLOB absent CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${folder}/cuda/cuda_absent.cc)
     list(APPEND sources ${absent})
   endif()

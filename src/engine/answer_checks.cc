@@ -1,6 +1,7 @@
 #include "engine/answer_checks.h"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "base/check.h"
@@ -63,6 +64,15 @@ std::vector<AnswerChecks::Verdict> AnswerChecks::take() {
   return verdicts;
 }
 
+// Memory may end in the middle of it: that is the answer's end, not the process's.
+Result<void> AnswerChecks::check(const Cell& cell) {
+  try {
+    return cell.grammar->check(cell.answer);
+  } catch (const std::bad_alloc&) {
+    return Error{ErrorCode::kOutOfMemory, "there was not enough memory to check it", ""};
+  }
+}
+
 void AnswerChecks::work() {
   std::unique_lock lock(mutex_);
   for (;;) {
@@ -72,7 +82,7 @@ void AnswerChecks::work() {
     queue_.pop_front();
     if (cell->abandoned) continue;
     lock.unlock();
-    Result<void> result = cell->grammar->check(cell->answer);
+    Result<void> result = check(*cell);
     lock.lock();
     cell->result = std::move(result);
     done_.notify_all();

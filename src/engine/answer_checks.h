@@ -49,6 +49,7 @@ class AnswerChecks {
     bool abandoned = false;
   };
 
+  static Result<void> check(const Cell& cell);
   void work();
 
   std::vector<std::shared_ptr<Cell>> cells_;  // by slot; null: none

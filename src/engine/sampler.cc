@@ -14,6 +14,12 @@ constexpr float kForbidden = -std::numeric_limits<float>::infinity();
 // Of the attempts after a likeliest answer that did not pass its check: the likeliest one would be the same.
 constexpr float kRetryTemperature = 0.7f;
 
+// Whether the same token would be sampled again whatever is drawn.
+bool is_likeliest_alone(const SampleParams& params) {
+  constexpr float kTopPMin = 1e-3f;
+  return params.temperature == 0 || params.top_k == 1 || params.top_p < kTopPMin || params.min_p >= 1;
+}
+
 // Forbids the token that would complete a bad word behind `generated`.
 void forbid_bad_words(const Request& request, std::span<const TokenId> generated,
                       std::vector<TokenBias>* bias) {
@@ -48,7 +54,12 @@ SampleRow Sampler::row(int32_t slot, const Scheduler::SequenceView& sequence, in
   row.seed =
       sequence.attempt == 0 ? request.seed : nth_seed(~request.seed, static_cast<uint64_t>(sequence.attempt));
   row.params = request.sample;
-  if (sequence.attempt > 0 && row.params.temperature == 0) row.params.temperature = kRetryTemperature;
+  if (sequence.attempt > 0 && is_likeliest_alone(row.params)) {
+    row.params.temperature = kRetryTemperature;
+    row.params.top_k = 0;
+    row.params.top_p = 1;
+    row.params.min_p = 0;
+  }
   row.allow_mask = request.allowed ? request.allowed->data() : nullptr;
   row.bias = bias;
   row.logprobs_top = request.logprobs_top;

@@ -114,7 +114,10 @@ void Scheduler::plan(TimePoint now, StepPlan* plan) {
   flight_prompt_rows_ = plan->rows - generating;
   if (flight_prompt_rows_ == 0) plan_drafts(plan);
   flight_generated_rows_ = plan->rows - flight_prompt_rows_;
-  if (plan->parts.empty()) return;
+  if (plan->parts.empty()) {
+    last_commit_ = {};  // the device rests: what passes until the next step is none of its time
+    return;
+  }
   uncommitted_step_ = plan->step;
   // A step takes from the last one's end, when the device did not rest in between.
   step_began_ = last_commit_ == TimePoint{} ? now : last_commit_;
@@ -253,8 +256,9 @@ bool Scheduler::waits_for_another(int32_t slot) const {
   };
   return std::ranges::any_of(pending_, [&](const Pending& pending) {
     const Sequence& other = at(pending.slot);
-    if (pending.rows == 0 || other.published * size != sequence.computed || end > other.prompt_tokens)
-      return false;
+    // A checked one keeps the block of its prompt's last token to itself.
+    const int32_t shared = other.prompt_tokens - (other.request.is_checked() ? 1 : 0);
+    if (pending.rows == 0 || other.published * size != sequence.computed || end > shared) return false;
     // Blocks are found by their content and what stands before them: equal ones are the same block.
     if (sequence.computed > 0 && other.blocks[static_cast<size_t>(other.published) - 1] !=
                                      sequence.blocks[static_cast<size_t>(other.published) - 1])
@@ -295,9 +299,16 @@ int32_t Scheduler::draft_room(const Sequence& sequence, const StepPlan& plan) co
                    limits_.step_tokens_max - plan.rows, limits_.logit_rows_max - plan.logit_rows});
 }
 
+// Where others share the step, their tokens may come later for one's drafts by so much, and not at all where
+// that was promised to somebody or takes from another tenant.
 // REQUIRES: the plan has generating parts only.
 void Scheduler::plan_drafts(StepPlan* plan) {
-  if (limits_.draft_tokens_max == 0) return;
+  constexpr double kStretchMax = 1.25;
+  const bool alone = plan->parts.size() == 1;
+  const bool promised = running_deadlines_ + waiting_.deadlines() > 0 || waiting_.tenants().size() > 1;
+  if (limits_.draft_tokens_max == 0 || (promised && !alone)) return;
+  const double longest = cost_.seconds(0, plan->rows) * kStretchMax;
+  const auto stretches = [&](int32_t rows) { return !alone && cost_.seconds(0, rows) > longest; };
   double tokens = plan->rows;  // that the step is expected to bring
   for (StepPart& part : plan->parts) {
     Sequence& sequence = at(part.slot);
@@ -309,7 +320,7 @@ void Scheduler::plan_drafts(StepPlan* plan) {
     for (; drafted < static_cast<int32_t>(draft_.size()); ++drafted) {
       chance *= sequence.trust.probability();
       if (limits_.draft_mode == DraftMode::kWhenFaster &&
-          !draft_pays(cost_, plan->rows + drafted, tokens, chance))
+          (!draft_pays(cost_, plan->rows + drafted, tokens, chance) || stretches(plan->rows + drafted + 1)))
         break;
       tokens += chance;
     }
@@ -508,6 +519,7 @@ void Scheduler::end(int32_t slot, FinishReason reason, TokenEvent* event) {
   if (reason == FinishReason::kStop || reason == FinishReason::kLength) note_size(sequence);
   running_deadlines_ -= sequence.request.has_deadline() ? 1 : 0;
   running_.erase(std::ranges::find(running_, slot));
+  if (running_.empty() && uncommitted_step_ == 0) last_commit_ = {};
   sequence.state = State::kEnded;
   if (!sequence.in_flight) free_slot(slot);
 }

@@ -219,5 +219,34 @@ TEST(SchedulerDeadline, WhereStepsTakeMoreAndLessThanExpectedNobodyIsStuck) {
   std::printf("%d promised, %d late with 30 %% of noise\n", all.promised, all.late);
 }
 
+// What passes between the last answer's end and the next request is no step's time, however the answer ended.
+TEST(SchedulerDeadline, RestIsNotTakenForWork) {
+  const std::vector<std::string> token_bytes = {"a", ""};
+  BlockPool pool(64, 4);
+  Scheduler scheduler({}, pool, token_bytes);
+  StepPlan plan;
+  std::vector<TokenEvent> events;
+  TimePoint now = TimePoint{} + std::chrono::hours(1);
+  const auto step = [&] {
+    scheduler.plan(now, &plan);
+    if (plan.parts.empty()) return;
+    now += std::chrono::milliseconds(10 * plan.rows);
+    std::vector<SampledToken> sampled(static_cast<size_t>(plan.logit_rows));
+    for (SampledToken& token : sampled) token.token = 0;
+    scheduler.commit(plan, sampled, now, &events);
+  };
+  for (RequestId id = 1; id <= 8; ++id) {
+    Request request;
+    request.prompt = {static_cast<TokenId>(id), 2, 3, 4, 5};
+    request.tokens_max = 20;
+    ASSERT_TRUE(scheduler.submit(id, request, now).ok());
+    for (int i = 0; i < 3; ++i) step();
+    scheduler.cancel(id, now, &events);  // not by a token of its own
+    step();
+    now += std::chrono::seconds(60);
+  }
+  EXPECT_NEAR(scheduler.load(0, 1).prompt_tokens_per_second, 100, 1);
+}
+
 }  // namespace
 }  // namespace hussar

@@ -112,18 +112,23 @@ Result<void> check_text_only(const xgrammar::Grammar& grammar) {
   return {};
 }
 
+// Of one check, which others wait for: some ten milliseconds.
+constexpr JsonSchema::InstanceLimits kCheckLimits = {.steps_max = 2'000'000};
+
 // With what is derived from the library's grammar.
 Result<std::shared_ptr<const CompiledGrammar>> complete(std::shared_ptr<const GrammarVocabulary> vocabulary,
                                                         xgrammar::CompiledGrammar grammar,
                                                         const GrammarSpec& spec,
                                                         std::vector<SchemaCheck> checks) {
   ASSIGN_OR_RETURN(std::optional<JsonSchema> validator, validator_of(spec, checks));
+  constexpr size_t kBytesOfByte = 16;  // of the schema's text, two of which are a value at least
+  const size_t validator_bytes = validator ? kBytesOfByte * spec.text.size() : 0;
   auto made = without_throwing([&] {
     EndingTable endings(grammar.GetGrammar(), vocabulary->impl().bytes);
     std::vector<uint32_t> mask(Matcher::mask_words(vocabulary->vocab_size()));
     return std::make_unique<CompiledGrammar::Impl>(
         CompiledGrammar::Impl{std::move(vocabulary), std::move(grammar), std::move(checks),
-                              std::move(validator), std::move(endings), std::move(mask), 0});
+                              std::move(validator), validator_bytes, std::move(endings), std::move(mask), 0});
   });
   if (!made.ok()) return std::move(made).error();
   CompiledGrammar::Impl* const impl = made->get();
@@ -264,7 +269,7 @@ const std::vector<SchemaCheck>& CompiledGrammar::checks() const { return impl_->
 
 Result<void> CompiledGrammar::check(std::string_view answer) const {
   if (!impl_->validator) return {};
-  SchemaVerdict verdict = impl_->validator->validate(answer, {});
+  SchemaVerdict verdict = impl_->validator->validate(answer, kCheckLimits);
   if (verdict.is_valid()) return {};
   if (verdict.kind == SchemaVerdict::Kind::kUndecided) return Error{ErrorCode::kTooLarge, verdict.reason, ""};
   if (verdict.keyword.empty()) return Error{ErrorCode::kInvalid, verdict.reason, ""};
@@ -279,7 +284,7 @@ int32_t CompiledGrammar::tokens_min() const { return impl_->tokens_min; }
 std::span<const uint32_t> CompiledGrammar::first_mask() const { return impl_->first_mask; }
 size_t CompiledGrammar::memory_bytes() const {
   return impl_->grammar.MemorySizeBytes() + impl_->endings.memory_bytes() +
-         impl_->first_mask.size() * sizeof(uint32_t);
+         impl_->first_mask.size() * sizeof(uint32_t) + impl_->validator_bytes;
 }
 
 }  // namespace hussar

@@ -138,7 +138,7 @@ class Fork {
   }
 
   GrammarAnswerFrame answer(TimePoint deadline) {
-    if (pid_ <= 0) return {GrammarOutcome::kCrashed, "", {}};
+    if (pid_ <= 0) return {GrammarOutcome::kBusy, "", {}};
     constexpr size_t kRoom = 4096;
     const auto bytes = read_frame(fd_, static_cast<size_t>(job_.limits.result_bytes_max) + kRoom, deadline);
     close(std::exchange(fd_, -1));

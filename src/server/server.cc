@@ -36,6 +36,10 @@ const std::vector<HttpHeader>& page_headers() {
 
 constexpr std::chrono::milliseconds kKeepPeriod{1000};
 
+// Bodies above this are parsed by the bulk worker, for which so many wait at most.
+constexpr size_t kBulkBytes = 128 << 10;
+constexpr int64_t kBulkWaiting = 2;
+
 template <Endpoint kEndpoint>
 Result<CompletionRequest> read_for(const Json& body, const FieldContext& context) {
   return read_completion_request(kEndpoint, body, context);
@@ -47,7 +51,7 @@ class ServerImpl : public Server {
       : core_(std::make_shared<ServerCore>(options, context, std::move(keys))),
         gate_(core_->options, *core_->keys),
         workers_(options.workers, options.worker_queue_max),
-        bulk_worker_(1, options.worker_queue_max, WorkerPool::Priority::kWhenIdle),
+        bulk_worker_(1, kBulkWaiting, WorkerPool::Priority::kWhenIdle),
         grammar_worker_(1, options.grammar_queue_max) {}
   ~ServerImpl() override { stop(); }
 
@@ -67,8 +71,8 @@ class ServerImpl : public Server {
     // What was drained has only its last bytes to send.
     constexpr int64_t kLastBytesMs = 1000;
     if (http_) http_->stop(drained_ ? kLastBytesMs : core_->options.drain_timeout_ms);
+    bulk_worker_.stop();  // hands on to the others
     workers_.stop();
-    bulk_worker_.stop();
     if (core_->context.grammars != nullptr) core_->context.grammars->stop();
     grammar_worker_.stop();
   }
@@ -141,6 +145,16 @@ class ServerImpl : public Server {
   // Parses the body on a worker and hands it to `next` there; answers itself when it can't be parsed.
   using Next = std::function<void(const RequestLog&, const Json&, Responder&)>;
   void parse_on_worker(const RequestLog& log, HttpRequest&& request, Responder&& responder, Next next);
+  // A request whose body is to be parsed.
+  struct Body {
+    RequestLog log;
+    std::string text;
+    Responder responder;
+    Next next;
+  };
+  Result<Json> parse(const Body& body) const;
+  void go_on(Body& body, const Result<Json>& json);
+  void reply_crowded(Body& body);
   using ReadRequest = Result<CompletionRequest> (*)(const Json& body, const FieldContext& context);
   void post_generation(ReadRequest read, const RequestLog& log, HttpRequest&& request, Responder&& responder);
   // Goes on with generate() when the request's grammar is there.
@@ -363,24 +377,42 @@ void ServerImpl::parse_on_worker(const RequestLog& log, HttpRequest&& request, R
   // Before anything of the body is looked at.
   if (const auto error = core_->admission->enter(log.tenant, request.body.size(), &admitted.ticket))
     return reply_error(log, responder, *error);
-  constexpr size_t kBulkBytes = 128 << 10;
-  const bool is_bulky = request.body.size() > kBulkBytes;
-  Responder spare = responder;
-  auto task = [this, log = std::move(admitted), body = std::move(request.body),
-               responder = std::move(responder), next = std::move(next)]() mutable {
-    if (is_given_up(log, responder)) return;
-    JsonLimits limits;
-    limits.bytes_max = static_cast<size_t>(core_->options.body_bytes_max);
-    limits.depth_max = static_cast<int32_t>(core_->options.json_depth_max);
-    const Result<Json> json = parse_json(body, limits);
-    if (json.ok()) return next(log, *json, responder);
-    ApiError error = to_api_error(json.error());
-    error.message = "the body is no acceptable JSON: " + error.message;
-    error.code = "invalid_json";
-    reply_error(log, responder, error);
+  const auto body = std::make_shared<Body>(
+      Body{std::move(admitted), std::move(request.body), std::move(responder), std::move(next)});
+  // What takes locks is done by the other workers: nobody may hold one while he waits for a processor. Where
+  // the bulk worker doesn't get on, they do all of it.
+  const bool is_bulky = body->text.size() > kBulkBytes;
+  const auto hand_on = [this, body] {
+    const auto json = std::make_shared<const Result<Json>>(parse(*body));
+    const auto rest = [this, body, json] {
+      if (!is_given_up(body->log, body->responder)) go_on(*body, *json);
+    };
+    if (!workers_.post(rest)) reply_crowded(*body);
   };
-  if ((is_bulky ? bulk_worker_ : workers_).post(std::move(task))) return;
-  reply_error(log, spare,
+  if (is_bulky && bulk_worker_.post(hand_on)) return;
+  const auto task = [this, body] {
+    if (!is_given_up(body->log, body->responder)) go_on(*body, parse(*body));
+  };
+  if (!workers_.post(task)) reply_crowded(*body);
+}
+
+Result<Json> ServerImpl::parse(const Body& body) const {
+  JsonLimits limits;
+  limits.bytes_max = static_cast<size_t>(core_->options.body_bytes_max);
+  limits.depth_max = static_cast<int32_t>(core_->options.json_depth_max);
+  return parse_json(body.text, limits);
+}
+
+void ServerImpl::go_on(Body& body, const Result<Json>& json) {
+  if (json.ok()) return body.next(body.log, *json, body.responder);
+  ApiError error = to_api_error(json.error());
+  error.message = "the body is no acceptable JSON: " + error.message;
+  error.code = "invalid_json";
+  reply_error(body.log, body.responder, error);
+}
+
+void ServerImpl::reply_crowded(Body& body) {
+  reply_error(body.log, body.responder,
               to_api_error({ErrorCode::kFull, "too many requests wait already: try again soon", ""}));
 }
 

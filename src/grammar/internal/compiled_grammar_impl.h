@@ -36,6 +36,7 @@ struct CompiledGrammar::Impl {
   xgrammar::CompiledGrammar grammar;
   std::vector<SchemaCheck> checks;
   std::optional<JsonSchema> validator;  // where there are checks
+  size_t validator_bytes = 0;           // about
   EndingTable endings;
   std::vector<uint32_t> first_mask;
   int32_t tokens_min = 0;

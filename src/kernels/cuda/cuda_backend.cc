@@ -222,6 +222,8 @@ Result<void> CudaBackend::reserve(const ModelShape& shape, const KvOptions& kv, 
   ASSIGN_OR_RETURN(results_, Buffer::create(Place::kDevice, result_bytes, "a step's results"));
   ASSIGN_OR_RETURN(results_staging_, Buffer::create(Place::kPinnedHost, result_bytes, "a step's results"));
   output_.reserve(static_cast<size_t>(rows));
+  // Copies and clearing until here are in the order of another stream than steps are.
+  RETURN_IF_ERROR(cuda_result(cudaDeviceSynchronize(), kInputs));
   reserved_ = true;
   return {};
 }
