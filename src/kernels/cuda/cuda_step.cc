@@ -238,7 +238,7 @@ void CudaBackend::sample(std::span<const SampleRow> rows) {
   args.results = reinterpret_cast<SampleResult*>(results_.data());
   args.top = reinterpret_cast<TokenLogprob*>(args.results + limits_.logit_rows_max);
   if (counted_ && sampled_rows_ > 0) {
-    take_back(args, static_cast<int32_t>(sampled_rows_), stream_);
+    cuda::take_back(args, static_cast<int32_t>(sampled_rows_), stream_);
     launched("taking back what was sampled");
   }
   top_wanted_ = false;
