@@ -248,5 +248,43 @@ TEST(SchedulerDeadline, RestIsNotTakenForWork) {
   EXPECT_NEAR(scheduler.load(0, 1).prompt_tokens_per_second, 100, 1);
 }
 
+// Guesses lengthen the steps that a promise was reckoned with.
+TEST(SchedulerDeadline, NothingIsGuessedBesideAPromise) {
+  const std::vector<std::string> token_bytes = {"a", ""};
+  BlockPool pool(64, 4);
+  SchedulerLimits limits;
+  limits.draft_tokens_max = 4;
+  limits.draft_mode = DraftMode::kAlways;
+  Scheduler scheduler(limits, pool, token_bytes);
+  StepPlan plan;
+  std::vector<TokenEvent> events;
+  TimePoint now = TimePoint{} + std::chrono::hours(1);
+  const auto submit = [&](RequestId id, TimePoint deadline) {
+    Request request;
+    request.prompt = {0, 0, 0, 0};
+    request.tokens_max = 60;
+    request.deadline = deadline;
+    return scheduler.submit(id, std::move(request), now).ok();
+  };
+  // All that is guessed in some steps, of answers that repeat one token.
+  const auto guessed = [&] {
+    const int64_t before = scheduler.counts().drafted_tokens;
+    for (int i = 0; i < 3; ++i) {
+      scheduler.plan(now, &plan);
+      now += std::chrono::milliseconds(10);
+      std::vector<SampledToken> sampled(static_cast<size_t>(plan.logit_rows));
+      for (SampledToken& token : sampled) token.token = 0;
+      scheduler.commit(plan, sampled, now, &events);
+    }
+    return scheduler.counts().drafted_tokens - before;
+  };
+  ASSERT_TRUE(submit(1, TimePoint::max()));
+  EXPECT_GT(guessed(), 0);
+  ASSERT_TRUE(submit(2, now + std::chrono::hours(1)));
+  EXPECT_EQ(guessed(), 0);
+  scheduler.cancel(2, now, &events);
+  EXPECT_GT(guessed(), 0);
+}
+
 }  // namespace
 }  // namespace hussar
