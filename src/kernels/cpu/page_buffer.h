@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "kernels/carver.h"
 #include "kernels/cpu/thread_team.h"
 
 namespace hussar::cpu {
@@ -34,23 +35,6 @@ class PageBuffer {
   int64_t size_bytes_ = 0;
 };
 
-// Cuts a buffer into arrays, each on a border of 64 bytes. Started with null it only counts, so that the size
-// and the layout of a workspace are written down once.
-class Carver {
- public:
-  explicit Carver(std::byte* base) : base_(base) {}
-
-  template <typename T>
-  T* take(int64_t count) {
-    std::byte* place = base_ == nullptr ? nullptr : base_ + used_bytes_;
-    used_bytes_ += (count * static_cast<int64_t>(sizeof(T)) + 63) / 64 * 64;
-    return reinterpret_cast<T*>(place);
-  }
-  int64_t used_bytes() const { return used_bytes_; }
-
- private:
-  std::byte* base_;
-  int64_t used_bytes_ = 0;
-};
+using Carver = BorderCarver<64>;  // a cache line
 
 }  // namespace hussar::cpu

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "kernels/carver.h"
 
 namespace hussar::cuda {
 
@@ -37,23 +38,6 @@ class Buffer {
   Place place_ = Place::kDevice;
 };
 
-// Cuts a buffer into arrays, each on a border of 256 bytes. Started with null it only counts, so that the
-// size and the layout of a workspace are written down once.
-class Carver {
- public:
-  explicit Carver(std::byte* base) : base_(base) {}
-
-  template <typename T>
-  T* take(int64_t count) {
-    std::byte* place = base_ == nullptr ? nullptr : base_ + used_bytes_;
-    used_bytes_ += (count * static_cast<int64_t>(sizeof(T)) + 255) / 256 * 256;
-    return reinterpret_cast<T*>(place);
-  }
-  int64_t used_bytes() const { return used_bytes_; }
-
- private:
-  std::byte* base_;
-  int64_t used_bytes_ = 0;
-};
+using Carver = BorderCarver<256>;  // what cudaMalloc aligns to
 
 }  // namespace hussar::cuda
