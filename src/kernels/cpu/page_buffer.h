@@ -11,10 +11,6 @@
 
 namespace hussar::cpu {
 
-// Bytes that this process can still take: the least of what the kernel calls available and what the limits of
-// its cgroups leave.
-int64_t available_memory_bytes();
-
 // Zeroed pages, all resident. Move-only.
 class PageBuffer {
  public:
