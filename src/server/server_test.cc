@@ -3,7 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
 #include <array>
+#include <filesystem>
+#include <string>
 
 #include "server/server_fixture.h"
 #include "server/worker_pool.h"
@@ -258,10 +262,11 @@ TEST_F(ServerTest, AFormatThatCanNotBeUsedIsItsSendersFault) {
 }
 
 TEST_F(ServerTest, AGrammarIsNotCompiledForAClientThatHasGone) {
-  // A compiler that takes a second and has no answer then.
-  grammars_ = std::make_unique<GrammarCompiler>(GrammarLimits{}, answer_bytes_table(tokenizer_),
-                                                std::vector<TokenId>{kImEnd},
-                                                GrammarCompiler::ChildCommand{"/bin/sleep", {"1"}});
+  // A compiler that takes a second and has no answer then, and shows when it begins.
+  const std::string began = ::testing::TempDir() + "compiler-began-" + std::to_string(getpid());
+  grammars_ = std::make_unique<GrammarCompiler>(
+      GrammarLimits{}, answer_bytes_table(tokenizer_), std::vector<TokenId>{kImEnd},
+      GrammarCompiler::ChildCommand{"/bin/sh", {"-c", "touch " + began + "; exec sleep 1"}});
   start();
   const auto ask = [](const char* expression) {
     return post("/v1/completions",
@@ -269,6 +274,8 @@ TEST_F(ServerTest, AGrammarIsNotCompiledForAClientThatHasGone) {
   };
   RawClient first(port());
   first.send(ask("a"));
+  // Or another one could come before it.
+  ASSERT_TRUE(eventually([&] { return std::filesystem::exists(began); }));
   RawClient late(port());  // its deadline passes while it waits
   late.send(
       post("/v1/completions", R"({"prompt":"x","deadline_ms":300,"structured_outputs":{"regex":"c"}})"));
@@ -291,6 +298,7 @@ TEST_F(ServerTest, AGrammarIsNotCompiledForAClientThatHasGone) {
   };
   EXPECT_TRUE(eventually([&] { return count("499"); }));
   EXPECT_TRUE(count("500")) << "the first one's, and no other";
+  std::filesystem::remove(began);
 }
 
 TEST_F(ServerTest, WithoutACompilerAFormatIsRefusedByName) {
