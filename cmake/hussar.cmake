@@ -101,8 +101,10 @@ file(GLOB isa_avx2 ${CMAKE_SOURCE_DIR}/src/kernels/cpu/avx2/*.cc)
 file(GLOB isa_avx512 ${CMAKE_SOURCE_DIR}/src/kernels/cpu/avx512/*.cc)
 set_source_files_properties(${isa_avx2} PROPERTIES COMPILE_OPTIONS "-mavx2;-mfma;-mf16c;-O3")
 # GCC 12 takes the "any value" operands inside its own AVX-512 header for uninitialised variables.
-set_source_files_properties(${isa_avx512} PROPERTIES COMPILE_OPTIONS
-  "-Wno-uninitialized;$<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>;-mavx2;-mfma;-mf16c;-mavx512f;-mavx512bw;-mavx512vl;-mavx512dq;-mavx512vnni;-mavx512bf16;-mprefer-vector-width=512;-O3")
+set(avx512_options "-Wno-uninitialized;$<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>;-mavx2;-mfma;-mf16c;-mavx512f;-mavx512bw;-mavx512vl;-mavx512dq;-mavx512vnni;-mavx512bf16;-mprefer-vector-width=512;-O3")
+set_source_files_properties(${isa_avx512} PROPERTIES COMPILE_OPTIONS "${avx512_options}")
+file(GLOB isa_amx ${CMAKE_SOURCE_DIR}/src/kernels/cpu/amx/*.cc)
+set_source_files_properties(${isa_amx} PROPERTIES COMPILE_OPTIONS "${avx512_options};-mamx-tile;-mamx-int8;-mamx-bf16")
 
 if(HUSSAR_TESTS)
   # Programs that the Python tests talk to.

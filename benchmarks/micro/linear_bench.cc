@@ -1,8 +1,10 @@
 // Matrix products of real models' shapes against what the machine can do: memory bandwidth for few tokens,
 // integer products for many.
 //
-//   linear_bench [--threads N] [--isa NAME] [--only TEXT] [--tokens 1,4,32] [--seconds S]
+//   linear_bench [--threads N] [--isa NAME] [--only TEXT] [--tokens 1,4,32] [--seconds S] [--role
+//   generated|prompt]
 //
+// Of a role that takes tiles of BF16, the conversion of the rows is measured with the product.
 // A line: shape, format, M, microseconds of the best run, GB/s of weights, GMAC/s, and each as a fraction of
 // the measured peak. Weights are cycled through more copies than the caches hold, as the layers of a model
 // do.
@@ -18,7 +20,9 @@
 #include "kernels/cpu/float16.h"
 #include "kernels/cpu/linear.h"
 #include "kernels/cpu/packed_matrix.h"
+#include "kernels/cpu/page_buffer.h"
 #include "kernels/cpu/peaks.h"
+#include "kernels/cpu/tile_kernels.h"
 
 namespace hussar::cpu {
 namespace {
@@ -46,6 +50,7 @@ struct Options {
   std::string only;
   std::vector<int32_t> tokens = {1, 4, 8, 32, 128, 512};
   double seconds = 0.2;
+  bool tiled = false;
 };
 
 Options parse(int argc, char** argv) {
@@ -55,6 +60,7 @@ Options parse(int argc, char** argv) {
     if (flag == "--threads") options.threads = std::max(1, std::atoi(value.c_str()));
     if (flag == "--isa") options.isa = value;
     if (flag == "--only") options.only = value;
+    if (flag == "--role") options.tiled = value == "prompt";
     if (flag == "--seconds") options.seconds = std::atof(value.c_str());
     if (flag != "--tokens") continue;
     options.tokens.clear();
@@ -93,21 +99,38 @@ struct Peaks {
   double bytes_per_second, macs_per_second;
 };
 
+// One member's part of a product, whose input becomes BF16 tiles.
+void multiply_tiles(const TileKernels& kernels, const LinearArgs& args, uint16_t* tiles, ThreadTeam& team,
+                    int32_t member) {
+  const Range rows = split_range(args.tokens, member, team.size());
+  for (int64_t i = rows.begin; i < rows.end; i++)
+    kernels.store_row(args.x + i * args.x_stride, args.w.cols, i, 0, row_tiles(args.w.cols), tiles);
+  team.barrier();
+  const int64_t panels = (args.w.rows + kPanelRows - 1) / kPanelRows;
+  const Range pairs = split_range((panels + 1) / 2, member, team.size());
+  kernels.linear({args.w, tiles, args.tokens, args.y, args.y_stride, nullptr, args.mode}, 2 * pairs.begin,
+                 std::min(panels, 2 * pairs.end));
+}
+
 void measure(const Shape& shape, const Weights& weights, int32_t tokens, const LinearKernels& kernels,
-             const Peaks& peaks, double seconds, ThreadTeam& team) {
+             const TileKernels* tile_kernels, const Peaks& peaks, double seconds, ThreadTeam& team) {
   std::mt19937 random(2);
   std::normal_distribution<float> normal;
   std::vector<float> x(static_cast<size_t>(tokens) * static_cast<size_t>(shape.cols));
   for (float& value : x) value = normal(random);
   std::vector<ActivationBlock> blocks(x.size() / 32 + 1);
-  std::vector<float> y(static_cast<size_t>(tokens) * static_cast<size_t>(shape.rows));
+  const int64_t y_stride = spread_stride(shape.rows);
+  std::vector<float> y(static_cast<size_t>(tokens) * static_cast<size_t>(y_stride));
+  PageBuffer tiles = PageBuffer::create(tiled_elements(tokens, shape.cols) * 2, "tiles", team).value();
   double best = 1e9, total = 0;
   for (size_t run = 0; total < seconds || run < 3; run++) {
     const MatrixView& w = weights.copies[run % weights.copies.size()].view();
     const LinearArgs args = {w,        blocks.data(), x.data(), shape.cols,       tokens,
-                             y.data(), shape.rows,    nullptr,  StoreMode::kStore};
+                             y.data(), y_stride,      nullptr,  StoreMode::kStore};
     const TimePoint start = Clock::now();
     team.run([&](int32_t member) {
+      if (tile_kernels != nullptr)
+        return multiply_tiles(*tile_kernels, args, reinterpret_cast<uint16_t*>(tiles.data()), team, member);
       if (reads_blocks(shape.dtype)) {
         quantize_rows(kernels, x.data(), shape.cols, tokens, shape.cols, blocks.data(), member, team.size());
         team.barrier();
@@ -136,13 +159,16 @@ int run(const Options& options) {
   std::printf("%s, %d threads: reads %.2f GB/s, multiplies %.1f GMAC/s\n",
               std::string(isa_name(*isa)).c_str(), options.threads, peaks.bytes_per_second * 1e-9,
               peaks.macs_per_second * 1e-9);
+  const TileKernels* const tile_kernels = options.tiled ? cpu::tile_kernels(*isa) : nullptr;
+  if (options.tiled && tile_kernels == nullptr) return std::fprintf(stderr, "this ISA has no tiles\n"), 2;
   for (const Shape& shape : kShapes) {
+    if (tile_kernels != nullptr && !multiplies_tiles(shape.dtype)) continue;
     const std::string label = std::string(shape.name) + " " + std::string(dtype_info(shape.dtype).name);
     if (label.find(options.only) == std::string::npos) continue;
     Weights weights;
     if (!make_weights(shape, **team, &weights)) return 2;
     for (const int32_t tokens : options.tokens) {
-      measure(shape, weights, tokens, linear_kernels(*isa), peaks, options.seconds, **team);
+      measure(shape, weights, tokens, linear_kernels(*isa), tile_kernels, peaks, options.seconds, **team);
     }
   }
   return 0;

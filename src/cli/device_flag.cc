@@ -24,9 +24,10 @@ void add_device_flags(FlagTable* flags, DeviceOptions* options) {
   flags->add_string("--device", &options->device, "DEVICE", "cpu, cuda:0, or auto: a GPU where there is one");
   flags->add_double("--gpu-memory", &options->gpu_memory, 0.05, 1.0, "share of the GPU's memory to take");
   flags->add_int("--threads", &options->threads, 0, 1024, "CPU threads; 0: all that it may use");
-  flags->add_choice("--isa", &options->isa, {"auto", "reference", "avx2", "avx512"}, "kernels to use");
+  flags->add_choice("--isa", &options->isa, {"auto", "reference", "reference-tiles", "avx2", "avx512", "amx"},
+                    "kernels to use");
   flags->add_choice("--kv-type", &options->kv_type, {"auto", "f16", "bf16"},
-                    "numbers of the KV cache; auto: f16 on a CPU, bf16 on a GPU");
+                    "numbers of the KV cache; auto: bf16 on a GPU and with AMX, else f16");
 }
 
 Result<std::unique_ptr<Backend>> open_backend(const DeviceOptions& options) {

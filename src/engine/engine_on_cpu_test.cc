@@ -221,11 +221,10 @@ TEST_P(EngineOnCpu, TheSameBitsAloneAndAmongFifteenOthers) {
 }
 
 // The second turn reads blocks that the first turn's generated rows wrote, where it alone would compute them
-// as a prompt's.
+// as a prompt's; unless that would give other sums.
 TEST_P(EngineOnCpu, AnAnswerServesAsACachedPromptBitForBit) {
   const auto cached = start({.isa = GetParam(), .prefix_cache = true});
   if (cached == nullptr) GTEST_SKIP() << "this machine lacks " << GetParam();
-  ASSERT_TRUE(cached->device().roles_agree);
   Request request;
   request.prompt = {1, 2, 3, 4, 5};
   request.tokens_max = 100;
@@ -233,7 +232,8 @@ TEST_P(EngineOnCpu, AnAnswerServesAsACachedPromptBitForBit) {
   const std::vector<TokenId> first = ask(*cached, {request})[0].tokens;
   request.prompt.insert(request.prompt.end(), first.begin(), first.end());
   const Answer second = ask(*cached, {request})[0];
-  EXPECT_EQ(second.cached_prompt_tokens, 96);  // 104 positions were computed: three blocks of 32
+  // 104 positions were computed: three blocks of 32.
+  EXPECT_EQ(second.cached_prompt_tokens, cached->device().roles_agree ? 96 : 0);
   const auto fresh = start({.isa = GetParam()});
   EXPECT_TRUE(second == ask(*fresh, {request})[0]);
 }
@@ -272,7 +272,8 @@ TEST_P(EngineOnCpu, DraftsChangeNoBit) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Isa, EngineOnCpu, ::testing::Values("reference", "avx2", "avx512"));
+INSTANTIATE_TEST_SUITE_P(Isa, EngineOnCpu,
+                         ::testing::Values("reference", "reference-tiles", "avx2", "avx512", "amx"));
 
 }  // namespace
 }  // namespace hussar

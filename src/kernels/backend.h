@@ -22,7 +22,7 @@ enum class KvType : uint8_t { kF16, kBF16 };
 
 struct DeviceInfo {
   std::string device;  // "cpu", "cuda:0 NVIDIA H100"
-  std::string isa;     // "reference", "avx2", "avx512", "sm_90"
+  std::string isa;     // "reference", "reference-tiles", "avx2", "avx512", "amx", "sm_90"
   int32_t threads = 1;
   int32_t steps_in_flight_max = 1;
   bool takes_back = false;        // take_back() is there: tokens can be drafted
@@ -148,7 +148,7 @@ class Backend {
 
 struct CpuOptions {
   int32_t threads = 0;       // 0: as many as the process may use
-  std::string isa = "auto";  // or "reference", "avx2", "avx512"
+  std::string isa = "auto";  // or "reference", "reference-tiles", "avx2", "avx512", "amx"
 };
 
 // Errors: kUnsupported when the machine lacks the ISA that is asked for; names the ones that it has.

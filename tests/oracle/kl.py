@@ -11,7 +11,7 @@ import sys
 
 import numpy as np
 from hussar_tools import dump, encode, read_text
-from numpy_oracle import Oracle, Rounding, log_softmax
+from numpy_oracle import Oracle, log_softmax, roundings_of
 
 KL_MAX = 0.005
 TOP1_MIN = 0.97
@@ -34,7 +34,7 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--kv-type", default="f16")
     parser.add_argument("--generated-from", type=int, default=-1, help="from here on in the role of generated tokens")
-    parser.add_argument("--rounded", action="store_true", help="also the oracle with 8-bit activations, for comparison")
+    parser.add_argument("--rounded", action="store_true", help="also the oracle with the same roundings, for comparison")
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args()
 
@@ -48,7 +48,7 @@ def main():
         run = dump(options.model, tokens, isa=options.isa, threads=options.threads, kv_type=options.kv_type, generated_from=options.generated_from)
         within &= compare(f"{text}, {len(tokens)} positions, {run.isa}", exact, log_softmax(run.logits))
         if options.rounded:
-            rounded = oracle.forward(tokens, Rounding(True, options.kv_type))
+            rounded = oracle.forward(tokens, roundings_of(run.isa, options.kv_type))
             compare(f"{text}, oracle with rounded activations", exact, log_softmax(rounded.logits))
     if options.check and not within:
         sys.exit(f"outside of the targets: mean KL at most {KL_MAX}, top-1 at least {100 * TOP1_MIN:.0f} %")

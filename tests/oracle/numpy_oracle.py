@@ -2,7 +2,8 @@
 
 Weights are read and expanded by the PyPI packages `gguf` and `safetensors`; nothing here knows hussar's code. `forward(tokens)` computes at full precision.
 `forward(tokens, Rounding(...))` also rounds what a fast implementation keeps in few bits: the inputs of products with quantised weights (8
-bits in blocks of 32), keys and values (16 bits). The distance between the two is what a right implementation may differ by.
+bits in blocks of 32), keys and values (16 bits); or, where it multiplies tiles of BF16, both sides of these products and all of attention's.
+The distance between the two is what a right implementation may differ by.
 """
 
 import dataclasses
@@ -21,6 +22,12 @@ FLOAT_TYPES = (gguf.GGMLQuantizationType.F32, gguf.GGMLQuantizationType.F16, ggu
 class Rounding:
     activations: bool = False  # inputs of products with a quantised weight
     keys_and_values: str = ""  # "", "f16" or "bf16"
+    tiles: bool = False  # prompts by tiles of BF16; the head takes activations as they are above
+
+
+def roundings_of(isa, keys_and_values="f16"):
+    """Those of prompts on this instruction set of hussar's."""
+    return Rounding(True, keys_and_values, isa in ("amx", "reference-tiles"))
 
 
 EXACT = Rounding()
@@ -37,6 +44,7 @@ class Matrix:
 
     def __init__(self, tensor, dtype):
         self.quantised = tensor.tensor_type not in FLOAT_TYPES
+        self.tiled = self.quantised or tensor.tensor_type == gguf.GGMLQuantizationType.BF16
         self.values = gguf.quants.dequantize(tensor.data, tensor.tensor_type).astype(dtype, copy=False)
         # GGUF names the fastest dimension first.
         self.values = self.values.reshape([int(n) for n in reversed(tensor.shape)])
@@ -52,6 +60,7 @@ class StoredNumbers:
         else:
             values = data.view({"F32": np.float32, "F16": np.float16}[tensor["dtype"]])
         self.quantised = kept_as is not None and len(shape) == 2
+        self.tiled = self.quantised or tensor["dtype"] == "BF16"
         if self.quantised:
             kind = {"q8_0": gguf.GGMLQuantizationType.Q8_0, "q4_1": gguf.GGMLQuantizationType.Q4_1}[kept_as]
             values = values.astype(np.float32).reshape(shape)
@@ -121,11 +130,6 @@ def round_to_16_bits(x, kind):
     bits = x.astype(np.float32).view(np.uint32)
     bits = bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))
     return (bits & np.uint32(0xFFFF0000)).view(np.float32).astype(x.dtype)
-
-
-def softmax(scores):
-    e = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    return e / e.sum(axis=-1, keepdims=True)
 
 
 def log_softmax(logits):
@@ -210,8 +214,13 @@ class Oracle:
             x = round_to_blocks(x)
         return x @ matrix.values.T
 
+    def _in_tiles(self, x):
+        return round_to_16_bits(x, "bf16") if self.rounding.tiles else x
+
     def _linear(self, x, name):
-        y = self._product(x, self.weights[name + ".weight"])
+        matrix = self.weights[name + ".weight"]
+        tiled = self.rounding.tiles and matrix.tiled
+        y = self._in_tiles(x) @ self._in_tiles(matrix.values).T if tiled else self._product(x, matrix)
         bias = self.weights.get(name + ".bias")
         return y if bias is None else y + bias.values
 
@@ -266,9 +275,11 @@ class Oracle:
         attended = np.empty((rows, self.heads, self.head_dim), dtype=self.dtype)
         for head in range(self.heads):
             group = head * self.kv_heads // self.heads
-            scores = q[:, head] @ k[:, group].T / np.sqrt(self.dtype(self.head_dim))
+            scaled = q[:, head] / np.sqrt(self.dtype(self.head_dim))
+            scores = self._in_tiles(scaled) @ self._in_tiles(k[:, group]).T
             scores[future] = -np.inf
-            attended[:, head] = softmax(scores) @ v[:, group]
+            weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
+            attended[:, head] = self._in_tiles(weights) @ self._in_tiles(v[:, group]) / weights.sum(axis=-1, keepdims=True)
         return self._linear(attended.reshape(rows, -1), blk + "attn_output")
 
     def _mlp(self, x, blk):

@@ -11,7 +11,7 @@ import pytest
 from gguf import GGMLQuantizationType as Type
 from hussar_tools import BUILD, Refused, dump
 from make_models import SPECS, write_folder, write_model
-from numpy_oracle import Oracle, Rounding
+from numpy_oracle import Oracle, roundings_of
 from test_forward import SEED, assert_close, layer_distances, norms, some_tokens, tolerances
 
 pytestmark = pytest.mark.skipif(not os.path.exists(os.path.join(BUILD, "dump_logits")), reason="dump_logits is not built")
@@ -39,9 +39,10 @@ def folder(tmp_path):
 def compare_with_oracle(path, tokens=None, **flags):
     oracle = Oracle(path)
     tokens = tokens or some_tokens(oracle.vocab)
-    exact, rounded = oracle.forward(tokens), oracle.forward(tokens, Rounding(True, "f16"))
+    got = dump(path, tokens, hidden=True, **flags)
+    exact, rounded = oracle.forward(tokens), oracle.forward(tokens, roundings_of(got.isa))
     assert (layer_distances(exact, rounded) < 0.06 * norms(exact)).all()
-    assert_close(dump(path, tokens, hidden=True, **flags), exact, rounded)
+    assert_close(got, exact, rounded)
 
 
 @pytest.mark.parametrize("name", FLOAT_MODELS)
@@ -139,8 +140,8 @@ def test_quantising_at_load_costs_no_more_than_the_plain_quantiser(folder, name,
     oracle = Oracle(path)
     tokens = some_tokens(oracle.vocab)
     exact = oracle.forward(tokens)
-    plain = Oracle(path, kept_as=kept_as).forward(tokens, Rounding(True, "f16"))
     got = dump(path, tokens, hidden=True, weights=weights)
+    plain = Oracle(path, kept_as=kept_as).forward(tokens, roundings_of(got.isa))
     assert np.isfinite(got.logits).all()
     measured, allowed = layer_distances(exact, got), 1.25 * layer_distances(exact, plain)
     assert (measured <= allowed).all(), (measured / norms(exact), allowed / norms(exact))
@@ -164,6 +165,7 @@ def test_f16_weights_kept_as_bf16_match_rounded_weights(folder):
             bits = matrix.values.astype(np.float32).view(np.uint32)
             bits = bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))
             matrix.values = (bits & np.uint32(0xFFFF0000)).view(np.float32).astype(np.float64)
-    exact, rounded = oracle.forward(tokens), oracle.forward(tokens, Rounding(True, "f16"))
+            matrix.tiled = True
     got = dump(path, tokens, hidden=True, weights="bf16")
+    exact, rounded = oracle.forward(tokens), oracle.forward(tokens, roundings_of(got.isa))
     assert (layer_distances(exact, got) <= tolerances(exact, rounded)).all()

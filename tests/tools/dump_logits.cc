@@ -143,7 +143,8 @@ Options parse_options(int argc, char** argv) {
                    hussar::FlagTable::kRequired);
   flags.add_string("--logits", &o.logits, "FILE", "where [T, vocab] floats go", hussar::FlagTable::kRequired);
   flags.add_string("--hidden", &o.hidden, "FILE", "where [layers + 1, T, hidden] floats go");
-  flags.add_choice("--isa", &o.isa, {"auto", "reference", "avx2", "avx512"}, "kernels to use");
+  flags.add_choice("--isa", &o.isa, {"auto", "reference", "reference-tiles", "avx2", "avx512", "amx"},
+                   "kernels to use");
   flags.add_choice("--kv-type", &o.kv_type, {"f16", "bf16"}, "type of keys and values");
   flags.add_choice("--weights", &o.weights, {"auto", "bf16", "w8", "w4"}, "what plain numbers are kept as");
   flags.add_int("--threads", &o.threads, 1, 1024, "threads");

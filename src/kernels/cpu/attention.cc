@@ -12,26 +12,36 @@ namespace {
 // A tile is cut when it is more than this part of a thread's fair share, so that the last thread to end ends
 // soon after the others.
 constexpr int32_t kItemsPerThread = 4;
+// Query vectors that share the keys and values of a split once these stand in tiles.
+constexpr int32_t kTiledQueries = 96;
 // Query vectors of a cut tile that partial results are kept for; larger ones are cut while there is room.
 constexpr int32_t kPartialQueries = 8;
+
+// Whether the tiles have room for the head, and for the heads that share a KV head.
+bool takes_tiles(const ModelShape& shape) {
+  return shape.head_dim <= kTiledHeadDimMax && shape.heads / shape.kv_heads <= kTiledQueriesMax;
+}
 
 }  // namespace
 
 const AttentionKernels& attention_kernels(Isa isa) {
   switch (isa) {
     case Isa::kReference:
+    case Isa::kReferenceTiles:
       return reference::kAttention;
     case Isa::kAvx2:
       return avx2::kAttention;
     case Isa::kAvx512:
+    case Isa::kAmx:
       return avx512::kAttention;
   }
   CHECK_NOTE(false, "no such ISA");
 }
 
-PagedAttention::PagedAttention(const AttentionKernels& kernels, const ModelShape& shape,
-                               const StepLimits& limits, int32_t threads)
+PagedAttention::PagedAttention(const AttentionKernels& kernels, const TileKernels* tiles,
+                               const ModelShape& shape, const StepLimits& limits, int32_t threads)
     : kernels_(kernels),
+      tile_kernels_(takes_tiles(shape) ? tiles : nullptr),
       heads_(shape.heads),
       kv_heads_(shape.kv_heads),
       group_heads_(shape.heads / shape.kv_heads),
@@ -39,7 +49,9 @@ PagedAttention::PagedAttention(const AttentionKernels& kernels, const ModelShape
       width_(value_width(shape.head_dim)),
       threads_(threads),
       tile_rows_(std::max(1, kTileQueries / group_heads_)),
-      queries_max_(tile_rows_ * group_heads_),
+      prompt_tile_rows_(tile_kernels_ != nullptr ? std::max(1, kTiledQueries / group_heads_) : tile_rows_),
+      queries_max_((std::max(tile_rows_, prompt_tile_rows_) * group_heads_ + kTileRows - 1) / kTileRows *
+                   kTileRows),
       splits_max_((limits.context_max + kSplitTokens - 1) / kSplitTokens),
       groups_max_(threads == 1 ? 0 : kItemsPerThread * threads),
       partial_floats_max_(int64_t{groups_max_} * splits_max_ * std::max(group_heads_, kPartialQueries) *
@@ -72,8 +84,9 @@ int64_t PagedAttention::add_tiles(std::span<const BatchPart> parts) {
   int64_t cost = 0;
   int32_t first_row = 0;
   for (const BatchPart& part : parts) {
-    for (int32_t row = (part.rows - 1) / tile_rows_ * tile_rows_; row >= 0; row -= tile_rows_) {
-      const int32_t rows = std::min(tile_rows_, part.rows - row);
+    const int32_t tile_rows = is_tiled(part) ? prompt_tile_rows_ : tile_rows_;
+    for (int32_t row = (part.rows - 1) / tile_rows * tile_rows; row >= 0; row -= tile_rows) {
+      const int32_t rows = std::min(tile_rows, part.rows - row);
       const int32_t end = part.first_position + row + rows;
       cost += int64_t{rows} * end * kv_heads_;
       for (int32_t kv_head = 0; kv_head < kv_heads_; kv_head++) {
@@ -167,17 +180,18 @@ int32_t PagedAttention::attend(const KvPool& pool, int32_t layer, const Tile& ti
     keys[b] = pool.keys(layer, block, tile.kv_head);
     values[b] = pool.values(layer, block, tile.kv_head);
   }
-  kernels_.attend_split({.queries = scratch.queries + int64_t{first} * head_dim_,
-                         .count = count,
-                         .visible = scratch.visible,
-                         .keys = keys,
-                         .values = values,
-                         .head_dim = head_dim_,
-                         .type = pool.type(),
-                         .scores = scratch.scores,
-                         .sums = out.sums + int64_t{first} * width_,
-                         .maxima = out.maxima + first,
-                         .totals = out.totals + first});
+  const auto attend_split = is_tiled(*tile.part) ? tile_kernels_->attend_split : kernels_.attend_split;
+  attend_split({.queries = scratch.queries + int64_t{first} * head_dim_,
+                .count = count,
+                .visible = scratch.visible,
+                .keys = keys,
+                .values = values,
+                .head_dim = head_dim_,
+                .type = pool.type(),
+                .scores = scratch.scores,
+                .sums = out.sums + int64_t{first} * width_,
+                .maxima = out.maxima + first,
+                .totals = out.totals + first});
   return first;
 }
 

@@ -16,13 +16,15 @@
 #include "kernels/cpu/attention_kernels.h"
 #include "kernels/cpu/kv_pool.h"
 #include "kernels/cpu/page_buffer.h"
+#include "kernels/cpu/tile_kernels.h"
 
 namespace hussar::cpu {
 
 class PagedAttention {
  public:
-  PagedAttention(const AttentionKernels& kernels, const ModelShape& shape, const StepLimits& limits,
-                 int32_t threads);
+  // Prompt rows take the arithmetic of `tiles` where that is not null.
+  PagedAttention(const AttentionKernels& kernels, const TileKernels* tiles, const ModelShape& shape,
+                 const StepLimits& limits, int32_t threads);
 
   // Takes its scratch memory from a workspace; a counting carver only counts.
   void carve(Carver& carver);
@@ -78,9 +80,14 @@ class PagedAttention {
   void merge(const Partial& into, const Partial& later, int32_t first, int32_t queries) const;
   void store(const Tile& tile, const Partial& result, float* out) const;
 
+  bool is_tiled(const BatchPart& part) const {
+    return tile_kernels_ != nullptr && part.role == RowRole::kPrompt;
+  }
+
   const AttentionKernels& kernels_;
+  const TileKernels* const tile_kernels_;
   const int32_t heads_, kv_heads_, group_heads_, head_dim_, width_;
-  const int32_t threads_, tile_rows_, queries_max_, splits_max_, groups_max_;
+  const int32_t threads_, tile_rows_, prompt_tile_rows_, queries_max_, splits_max_, groups_max_;
   const int64_t partial_floats_max_;
   const float scale_;
 

@@ -22,7 +22,7 @@ constexpr uint32_t kSeed = 77001;
 
 std::vector<Isa> supported_isas() {
   std::vector<Isa> isas;
-  for (const Isa isa : {Isa::kReference, Isa::kAvx2, Isa::kAvx512}) {
+  for (const Isa isa : {Isa::kReference, Isa::kReferenceTiles, Isa::kAvx2, Isa::kAvx512, Isa::kAmx}) {
     if (isa_supported(isa)) isas.push_back(isa);
   }
   return isas;
@@ -44,7 +44,9 @@ struct Case {
 // A filled pool and queries, from which attention is computed by the code under test and in double.
 class Fixture {
  public:
-  Fixture(const Case& c, Isa isa, int32_t threads) : case_(c), kernels_(attention_kernels(isa)) {
+  // Rows of prompts, or of generated tokens.
+  Fixture(const Case& c, Isa isa, int32_t threads, RowRole role = RowRole::kGenerated)
+      : case_(c), role_(role), kernels_(attention_kernels(isa)), tiles_(tile_kernels(isa)) {
     team_ = ThreadTeam::create(threads).value();
     shape_.layers = 2;
     shape_.heads = c.kv_heads * c.group_heads;
@@ -54,7 +56,7 @@ class Fixture {
   }
 
   std::vector<float> attend() {
-    PagedAttention attention(kernels_, shape_, limits_, team_->size());
+    PagedAttention attention(kernels_, tiles_, shape_, limits_, team_->size());
     Carver counter(nullptr);
     attention.carve(counter);
     const PageBuffer memory = PageBuffer::create(counter.used_bytes(), "a test", *team_).value();
@@ -131,6 +133,7 @@ class Fixture {
         }
       }
       BatchPart part{};
+      part.role = role_;
       part.first_position = case_.parts[p].first_position;
       part.rows = case_.parts[p].rows;
       part.blocks = blocks_[p];
@@ -184,7 +187,9 @@ class Fixture {
   }
 
   Case case_;
+  RowRole role_;
   const AttentionKernels& kernels_;
+  const TileKernels* tiles_;
   std::unique_ptr<ThreadTeam> team_;
   ModelShape shape_;
   StepLimits limits_;
@@ -236,6 +241,37 @@ TEST(Attention, IsaAndThreadsChangeNoBit) {
         for (size_t i = 0; i < out.size(); i++) {
           ASSERT_EQ(std::bit_cast<uint32_t>(out[i]), std::bit_cast<uint32_t>(expected[i])) << "element " << i;
         }
+      }
+    }
+  }
+}
+
+// Queries, keys, weights and values are rounded to BF16, by 2^-9 in the root mean square: a score of
+// magnitude 7 at most changes by as much for its queries and for its keys, a sum of weighted values for its
+// weights and for its values.
+TEST(Attention, PromptsByTilesAreCloseToThoseWithout) {
+  for (const Case& c : odd_cases()) {
+    const std::vector<float> exact = Fixture(c, Isa::kReference, 1).attend();
+    const std::vector<float> tiled = Fixture(c, Isa::kReferenceTiles, 2, RowRole::kPrompt).attend();
+    double error = 0, magnitude = 0;
+    for (size_t i = 0; i < exact.size(); i++) {
+      error += std::pow(double{tiled[i]} - double{exact[i]}, 2);
+      magnitude += std::pow(double{exact[i]}, 2);
+    }
+    EXPECT_LT(std::sqrt(error / magnitude), 7 * 2 * 0x1p-9 + 2 * 0x1p-9) << describe(c, Isa::kReferenceTiles);
+    EXPECT_GT(error, 0);
+  }
+}
+
+TEST(Attention, TilesChangeNoBitWhateverTheThreads) {
+  if (!isa_supported(Isa::kAmx)) GTEST_SKIP() << "no AMX";
+  for (const Case& c : odd_cases()) {
+    const std::vector<float> expected = Fixture(c, Isa::kReferenceTiles, 1, RowRole::kPrompt).attend();
+    for (const int32_t threads : {1, 3}) {
+      SCOPED_TRACE(describe(c, Isa::kAmx) + ", threads " + std::to_string(threads));
+      const std::vector<float> out = Fixture(c, Isa::kAmx, threads, RowRole::kPrompt).attend();
+      for (size_t i = 0; i < out.size(); i++) {
+        ASSERT_EQ(std::bit_cast<uint32_t>(out[i]), std::bit_cast<uint32_t>(expected[i])) << "element " << i;
       }
     }
   }

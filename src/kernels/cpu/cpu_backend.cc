@@ -55,6 +55,7 @@ CpuBackend::CpuBackend(Isa isa, std::unique_ptr<ThreadTeam> team)
     : isa_(isa),
       team_(std::move(team)),
       linear_(linear_kernels(isa)),
+      tile_kernels_(tile_kernels(isa)),
       ops_(vector_ops(isa)),
       attention_kernels_(attention_kernels(isa)) {
   info_.device = "cpu";
@@ -63,7 +64,9 @@ CpuBackend::CpuBackend(Isa isa, std::unique_ptr<ThreadTeam> team)
   info_.steps_in_flight_max = 1;
   info_.kv_block_tokens = kKvBlockTokens;
   info_.takes_back = true;
-  info_.roles_agree = true;  // one path for both roles
+  info_.roles_agree = tile_kernels_ == nullptr;
+  // What tiles multiply is BF16: numbers that were rounded to it once need not be rounded again.
+  if (tile_kernels_ != nullptr) info_.kv_type = KvType::kBF16;
 }
 
 Result<Weight> CpuBackend::prepare_weight(const TensorView& tensor, WeightUse use) {
@@ -106,12 +109,16 @@ void CpuBackend::carve(Carver& carver, const ModelShape& s, const StepLimits& li
   w->key = carver.take<float>(rows * kv);
   w->value = carver.take<float>(rows * kv);
   w->normed = carver.take<float>(input_rows * s.hidden);
-  w->gate = carver.take<float>(rows * s.mlp_width);
-  w->up = carver.take<float>(rows * s.mlp_width);
+  w->gate = carver.take<float>(rows * spread_stride(s.mlp_width));
+  w->up = carver.take<float>(rows * spread_stride(s.mlp_width));
   w->logits = carver.take<float>(wanted * s.vocab_size);
   w->blocks =
       carver.take<ActivationBlock>(input_rows * divide_up(std::max<int64_t>(s.hidden, q), kBlockColumns));
   w->gated = carver.take<ActivationBlock>(rows * divide_up(s.mlp_width, kBlockColumns));
+  if (tile_kernels_ != nullptr) {
+    w->tiles = carver.take<uint16_t>(tiled_elements(rows, std::max<int64_t>(s.hidden, q)));
+    w->gated_tiles = carver.take<uint16_t>(tiled_elements(rows, s.mlp_width));
+  }
   w->rope_cosines = carver.take<float>(limits.context_max * pairs);
   w->rope_sines = carver.take<float>(limits.context_max * pairs);
   w->halves =
@@ -123,7 +130,7 @@ int64_t CpuBackend::reserve_bytes(const ModelShape& shape, const KvOptions& kv,
   Carver counter(nullptr);
   Workspace unused{};
   carve(counter, shape, limits, &unused);
-  PagedAttention(attention_kernels_, shape, limits, team_->size()).carve(counter);
+  PagedAttention(attention_kernels_, tile_kernels_, shape, limits, team_->size()).carve(counter);
   LogitSampler(ops_, shape.vocab_size, limits, team_->size()).carve(counter);
   return counter.used_bytes() + KvPool::size_bytes(shape, kv);
 }
@@ -139,7 +146,8 @@ Result<void> CpuBackend::reserve(const ModelShape& shape, const KvOptions& kv, c
   limits_ = limits;
   Carver carver(memory_.data());
   carve(carver, shape, limits, &work_);
-  attention_ = std::make_unique<PagedAttention>(attention_kernels_, shape, limits, team_->size());
+  attention_ =
+      std::make_unique<PagedAttention>(attention_kernels_, tile_kernels_, shape, limits, team_->size());
   attention_->carve(carver);
   sampler_ = std::make_unique<LogitSampler>(ops_, shape.vocab_size, limits, team_->size());
   sampler_->carve(carver);
@@ -186,7 +194,10 @@ void CpuBackend::check_batch(const Batch& batch) const {
   CHECK_NOTE(attention_ != nullptr, "reserve() comes first");
   CHECK(batch.parts.size() <= static_cast<size_t>(limits_.parts_max));
   int64_t rows = 0, logit_rows = 0;
+  bool prompts = false;
   for (const BatchPart& part : batch.parts) {
+    CHECK_NOTE(part.role == RowRole::kPrompt || !prompts, "generated rows come first");
+    prompts = part.role == RowRole::kPrompt;
     CHECK(part.slot >= 0 && part.slot < limits_.parts_max);
     CHECK(part.rows >= 1 && part.logit_rows >= 0 && part.logit_rows <= part.rows);
     CHECK(part.first_position >= 0 && part.first_position <= limits_.context_max - part.rows);
@@ -209,8 +220,10 @@ void CpuBackend::forward(const Batch& batch, const Forward& forward) {
   rows_.clear();
   logit_rows_.clear();
   sampled_ = {};
+  untiled_rows_ = 0;
   sampler_->begin_step();
   for (const BatchPart& part : batch.parts) {
+    if (tile_kernels_ == nullptr || part.role == RowRole::kGenerated) untiled_rows_ += part.rows;
     for (int32_t i = 0; i < part.rows; i++) {
       const auto row = static_cast<int32_t>(rows_.size());
       const int32_t position = part.first_position + i;

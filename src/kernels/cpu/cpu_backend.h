@@ -28,11 +28,13 @@ struct Workspace {
   float* key;               // [T, KV]
   float* value;             // [T, KV]
   float* normed;            // [max(T, R), H]
-  float* gate;              // [T, F]
-  float* up;                // [T, F]
+  float* gate;              // [T, spread_stride(F)]
+  float* up;                // [T, spread_stride(F)]
   float* logits;            // [R, vocab]
   ActivationBlock* blocks;  // [max(T, R), max(H, Q) / 32]: the quantised input of a product
   ActivationBlock* gated;   // [T, F / 32]
+  uint16_t* tiles;          // BF16 tiles of the prompt rows: [T, max(H, Q)], a product's input
+  uint16_t* gated_tiles;    // [T, F]
   float* rope_cosines;      // [context_max, dims / 2]
   float* rope_sines;
   uint16_t* halves;  // [threads, head_dim rounded up to a cache line]
@@ -77,15 +79,24 @@ class CpuBackend final : public Backend {
     int32_t position;
     int32_t block;
   };
-  // Rows to be normalised and quantised for the products that follow.
+  // Rows to be normalised and made ready for the products that follow: the first ones take the arithmetic of
+  // generated rows, the rest that of tiles.
   struct Input {
     const float* x;
     int64_t stride;
     const float* norm;        // null: taken as they are
     const int32_t* gathered;  // row i is row gathered[i] of x; null: row i
     int32_t rows;
+    int32_t untiled_rows;
     int32_t cols;
     bool quantised;  // some product reads blocks
+    bool tiled;      // some product reads tiles
+  };
+  // A product of all rows of an input.
+  struct Product {
+    LinearArgs args;
+    const uint16_t* tiles;
+    int32_t untiled_rows;
   };
 
   Result<Weight> prepare_vector(const TensorView& tensor);
@@ -100,15 +111,20 @@ class CpuBackend final : public Backend {
   static bool is_small(const Input& input);
   void prepare_rows(const Input& input, int64_t begin, int64_t end);
   void prepare_share(const Input& input, int32_t member);
-  LinearArgs product(const Input& input, const MatrixView& w, const float* bias, float* y, int64_t y_stride,
-                     StoreMode mode) const;
+  Input input_of(const float* x, int64_t cols) const;
+  void add_reader(const MatrixView& w, Input* input) const;
+  Product product(const Input& input, const MatrixView& w, const float* bias, float* y, int64_t y_stride,
+                  StoreMode mode) const;
+  void multiply(const Product& product, int64_t panel_begin, int64_t panel_end) const;
+  void multiply_share(const Product& product, int32_t member) const;
   void rotate_and_store(const AttentionWeights& w, int32_t layer, int64_t begin, int64_t end, int32_t member);
-  void gated_share(const Input& input, const MatrixView& gate, const MatrixView& up, bool quantised,
-                   int32_t member);
+  static bool is_fused(const Product& gate, const Product& up, const Product& down);
+  void gated_share(const Product& gate, const Product& up, const Product& down, int32_t member);
 
   const Isa isa_;
   const std::unique_ptr<ThreadTeam> team_;
   const LinearKernels& linear_;
+  const TileKernels* const tile_kernels_;  // null: prompt rows take the arithmetic of generated ones
   const VectorOps& ops_;
   const AttentionKernels& attention_kernels_;
   DeviceInfo info_;
@@ -123,6 +139,7 @@ class CpuBackend final : public Backend {
   std::unique_ptr<LogitSampler> sampler_;
 
   std::vector<Row> rows_;            // of the step
+  int32_t untiled_rows_ = 0;         // the first ones, before those of prompts that take tiles
   std::vector<int32_t> logit_rows_;  // rows of the batch whose logits are wanted
   std::span<const SampledToken> sampled_;
 };

@@ -39,7 +39,25 @@ int32_t CpuBackend::activation_width(Activation a) const {
   return a == Activation::kHidden ? shape_.hidden : shape_.heads * shape_.head_dim;
 }
 
-bool CpuBackend::is_small(const Input& input) { return int64_t{input.rows} * input.cols <= kSmallElements; }
+bool CpuBackend::is_small(const Input& input) {
+  return input.untiled_rows == input.rows && int64_t{input.rows} * input.cols <= kSmallElements;
+}
+
+// The rows of the step.
+CpuBackend::Input CpuBackend::input_of(const float* x, int64_t cols) const {
+  Input input{};
+  input.x = x;
+  input.stride = cols;
+  input.rows = static_cast<int32_t>(rows_.size());
+  input.untiled_rows = untiled_rows_;
+  input.cols = static_cast<int32_t>(cols);
+  return input;
+}
+
+void CpuBackend::add_reader(const MatrixView& w, Input* input) const {
+  input->quantised = input->quantised || reads_blocks(w.dtype);
+  input->tiled = input->tiled || (multiplies_tiles(w.dtype) && input->untiled_rows < input->rows);
+}
 
 void CpuBackend::prepare_rows(const Input& input, int64_t begin, int64_t end) {
   const int64_t row_blocks = input.cols / kBlockColumns;
@@ -50,14 +68,20 @@ void CpuBackend::prepare_rows(const Input& input, int64_t begin, int64_t end) {
       ops_.rms_norm(x, input.norm, shape_.norm_epsilon, input.cols, normed);
       x = normed;
     }
-    if (input.quantised) linear_.quantize_row(x, input.cols, work_.blocks + i * row_blocks);
+    if (i >= input.untiled_rows) {
+      if (input.tiled)
+        tile_kernels_->store_row(x, input.cols, i - input.untiled_rows, 0, row_tiles(input.cols),
+                                 work_.tiles);
+    } else if (input.quantised) {
+      linear_.quantize_row(x, input.cols, work_.blocks + i * row_blocks);
+    }
   }
 }
 
 // Inside a run: this member's share, and the wait for the others'. Nothing when the caller has done it alone.
 void CpuBackend::prepare_share(const Input& input, int32_t member) {
   if (is_small(input)) return;
-  if (input.norm == nullptr) {
+  if (input.norm == nullptr && input.untiled_rows == input.rows) {
     if (!input.quantised) return;
     quantize_rows(linear_, input.x, input.stride, input.rows, input.cols, work_.blocks, member,
                   team_->size());
@@ -68,8 +92,8 @@ void CpuBackend::prepare_share(const Input& input, int32_t member) {
   team_->barrier();
 }
 
-LinearArgs CpuBackend::product(const Input& input, const MatrixView& w, const float* bias, float* y,
-                               int64_t y_stride, StoreMode mode) const {
+CpuBackend::Product CpuBackend::product(const Input& input, const MatrixView& w, const float* bias, float* y,
+                                        int64_t y_stride, StoreMode mode) const {
   LinearArgs args{};
   args.w = w;
   args.blocks = work_.blocks;
@@ -80,7 +104,30 @@ LinearArgs CpuBackend::product(const Input& input, const MatrixView& w, const fl
   args.y_stride = y_stride;
   args.bias = bias;
   args.mode = mode;
-  return args;
+  return {args, work_.tiles, multiplies_tiles(w.dtype) ? input.untiled_rows : input.rows};
+}
+
+void CpuBackend::multiply(const Product& product, int64_t panel_begin, int64_t panel_end) const {
+  if (panel_begin >= panel_end) return;
+  LinearArgs args = product.args;
+  args.tokens = product.untiled_rows;
+  if (args.tokens > 0) linear_.linear(args, panel_begin, panel_end);
+  if (args.tokens == product.args.tokens) return;
+  tile_kernels_->linear({.w = args.w,
+                         .x = product.tiles,
+                         .tokens = product.args.tokens - args.tokens,
+                         .y = args.y + args.tokens * args.y_stride,
+                         .y_stride = args.y_stride,
+                         .bias = args.bias,
+                         .mode = args.mode},
+                        panel_begin, panel_end);
+}
+
+// This member's panels: pairs of them, as the tiles take them.
+void CpuBackend::multiply_share(const Product& product, int32_t member) const {
+  const int64_t panels = (int64_t{product.args.w.rows} + kPanelRows - 1) / kPanelRows;
+  const Range pairs = split_range((panels + 1) / 2, member, team_->size());
+  multiply(product, 2 * pairs.begin, std::min(panels, 2 * pairs.end));
 }
 
 void CpuBackend::embed(const Weight& table, Activation x) {
@@ -140,15 +187,11 @@ void CpuBackend::norm_qkv_rope_store(Activation x, const AttentionWeights& w, in
   const MatrixView& wq = matrix(w.wq, q_width, hidden);
   const MatrixView& wk = matrix(w.wk, kv_width, hidden);
   const MatrixView& wv = matrix(w.wv, kv_width, hidden);
-  Input input{};
-  input.x = work_.hidden;
-  input.stride = hidden;
+  Input input = input_of(work_.hidden, hidden);
   input.norm = vector(w.norm, hidden);
-  input.rows = static_cast<int32_t>(rows_.size());
-  input.cols = shape_.hidden;
-  input.quantised = reads_blocks(wq.dtype) || reads_blocks(wk.dtype) || reads_blocks(wv.dtype);
   CHECK(input.norm != nullptr);
-  const LinearArgs products[] = {
+  for (const MatrixView* view : {&wq, &wk, &wv}) add_reader(*view, &input);
+  const Product products[] = {
       product(input, wq, vector(w.bq, q_width), work_.query, q_width, StoreMode::kStore),
       product(input, wk, vector(w.bk, kv_width), work_.key, kv_width, StoreMode::kStore),
       product(input, wv, vector(w.bv, kv_width), work_.value, kv_width, StoreMode::kStore)};
@@ -157,7 +200,7 @@ void CpuBackend::norm_qkv_rope_store(Activation x, const AttentionWeights& w, in
   if (is_small(input)) prepare_rows(input, 0, input.rows);
   team_->run([&](int32_t member) {
     prepare_share(input, member);
-    for (const LinearArgs& args : products) linear(linear_, args, member, team_->size());
+    for (const Product& product : products) multiply_share(product, member);
     if (small) return;
     team_->barrier();
     const Range range = split_range(items, member, team_->size());
@@ -174,91 +217,96 @@ void CpuBackend::paged_attention(Activation q, int32_t layer, Activation out) {
 
 void CpuBackend::linear_residual(Activation in, const Weight& w, Activation x) {
   CHECK(in != Activation::kHidden && x == Activation::kHidden);
-  Input input{};
-  input.x = activation(in);
-  input.stride = activation_width(in);
-  input.rows = static_cast<int32_t>(rows_.size());
-  input.cols = activation_width(in);
+  Input input = input_of(activation(in), activation_width(in));
   const MatrixView& view = matrix(w, shape_.hidden, input.cols);
-  input.quantised = reads_blocks(view.dtype);
-  const LinearArgs args = product(input, view, nullptr, work_.hidden, shape_.hidden, StoreMode::kAdd);
+  add_reader(view, &input);
+  const Product added = product(input, view, nullptr, work_.hidden, shape_.hidden, StoreMode::kAdd);
   if (is_small(input)) prepare_rows(input, 0, input.rows);
   team_->run([&](int32_t member) {
     prepare_share(input, member);
-    linear(linear_, args, member, team_->size());
+    multiply_share(added, member);
   });
 }
 
-// This member's columns of silu(gate) * up, all rows, quantised where the product behind reads blocks. Whole
-// blocks of columns, so that no member waits for another's.
-void CpuBackend::gated_share(const Input& input, const MatrixView& gate, const MatrixView& up, bool quantised,
-                             int32_t member) {
+// This member's columns of silu(gate) * up, made ready for `down`. Whole blocks of columns, so that no member
+// waits for another's.
+void CpuBackend::gated_share(const Product& gate, const Product& up, const Product& down, int32_t member) {
   const int64_t width = shape_.mlp_width;
   const Range units = split_range((width + kBlockColumns - 1) / kBlockColumns, member, team_->size());
   if (units.begin == units.end) return;
   const int64_t begin = units.begin * kBlockColumns, end = std::min(width, units.end * kBlockColumns);
   const int64_t panel_begin = begin / kPanelRows, panel_end = (end + kPanelRows - 1) / kPanelRows;
-  linear_.linear(product(input, gate, nullptr, work_.gate, width, StoreMode::kStore), panel_begin, panel_end);
-  linear_.linear(product(input, up, nullptr, work_.up, width, StoreMode::kStore), panel_begin, panel_end);
-  for (int64_t row = 0; row < input.rows; row++) {
-    float* gated = work_.gate + row * width + begin;
-    ops_.silu_multiply(gated, work_.up + row * width + begin, end - begin);
-    if (!quantised) continue;
-    linear_.quantize_row(gated, static_cast<int32_t>(end - begin),
-                         work_.gated + row * (width / kBlockColumns) + units.begin);
+  Product untiled_gate = gate, untiled_up = up;
+  const int32_t rows = gate.args.tokens;
+  if (is_fused(gate, up, down)) {
+    untiled_gate.args.tokens = untiled_up.args.tokens = gate.untiled_rows;
+    tile_kernels_->gated({gate.args.w, up.args.w, gate.tiles, rows - gate.untiled_rows, work_.gated_tiles},
+                         panel_begin, panel_end);
   }
+  multiply(untiled_gate, panel_begin, panel_end);
+  multiply(untiled_up, panel_begin, panel_end);
+  const auto count = static_cast<int32_t>(end - begin);
+  for (int64_t row = 0; row < untiled_gate.args.tokens; row++) {
+    float* const gated = work_.gate + row * gate.args.y_stride + begin;
+    ops_.silu_multiply(gated, work_.up + row * up.args.y_stride + begin, count);
+    if (row >= down.untiled_rows) {
+      tile_kernels_->store_row(gated, count, row - down.untiled_rows, units.begin, row_tiles(width),
+                               work_.gated_tiles);
+    } else if (reads_blocks(down.args.w.dtype)) {
+      linear_.quantize_row(gated, count, work_.gated + row * (width / kBlockColumns) + units.begin);
+    }
+  }
+}
+
+// Whether all three products of some rows are of tiles.
+bool CpuBackend::is_fused(const Product& gate, const Product& up, const Product& down) {
+  const int32_t rows = gate.args.tokens;
+  return gate.untiled_rows < rows && up.untiled_rows < rows && down.untiled_rows < rows;
 }
 
 void CpuBackend::norm_gated_mlp(const MlpWeights& w, Activation x) {
   CHECK(x == Activation::kHidden);
   const int64_t hidden = shape_.hidden, width = shape_.mlp_width;
-  const MatrixView& gate = matrix(w.gate, width, hidden);
-  const MatrixView& up = matrix(w.up, width, hidden);
   const MatrixView& down = matrix(w.down, hidden, width);
-  Input input{};
-  input.x = work_.hidden;
-  input.stride = hidden;
+  Input input = input_of(work_.hidden, hidden);
   input.norm = vector(w.norm, hidden);
-  input.rows = static_cast<int32_t>(rows_.size());
-  input.cols = shape_.hidden;
-  input.quantised = reads_blocks(gate.dtype) || reads_blocks(up.dtype);
   CHECK(input.norm != nullptr);
-  LinearArgs args{};
-  args.w = down;
-  args.blocks = work_.gated;
-  args.x = work_.gate;
-  args.x_stride = width;
-  args.tokens = input.rows;
-  args.y = work_.hidden;
-  args.y_stride = hidden;
-  args.mode = StoreMode::kAdd;
+  const MatrixView& gate_view = matrix(w.gate, width, hidden);
+  const MatrixView& up_view = matrix(w.up, width, hidden);
+  add_reader(gate_view, &input);
+  add_reader(up_view, &input);
+  const int64_t stride = spread_stride(width);
+  const Product gate = product(input, gate_view, nullptr, work_.gate, stride, StoreMode::kStore);
+  const Product up = product(input, up_view, nullptr, work_.up, stride, StoreMode::kStore);
+  Product added = product(input_of(work_.gate, width), down, nullptr, work_.hidden, hidden, StoreMode::kAdd);
+  added.args.x_stride = stride;
+  added.args.blocks = work_.gated;
+  added.tiles = work_.gated_tiles;
   if (is_small(input)) prepare_rows(input, 0, input.rows);
   team_->run([&](int32_t member) {
     prepare_share(input, member);
-    gated_share(input, gate, up, reads_blocks(down.dtype), member);
+    gated_share(gate, up, added, member);
     team_->barrier();
-    linear(linear_, args, member, team_->size());
+    multiply_share(added, member);
   });
 }
 
 void CpuBackend::logits(Activation x, const Weight& norm, const Weight& head) {
   CHECK(x == Activation::kHidden);
   if (logit_rows_.empty()) return;
-  Input input{};
-  input.x = work_.hidden;
-  input.stride = shape_.hidden;
+  Input input = input_of(work_.hidden, shape_.hidden);
   input.norm = vector(norm, shape_.hidden);
   input.gathered = logit_rows_.data();
-  input.rows = static_cast<int32_t>(logit_rows_.size());
-  input.cols = shape_.hidden;
-  const MatrixView& view = matrix(head, shape_.vocab_size, shape_.hidden);
-  input.quantised = reads_blocks(view.dtype);
+  // Few rows, so those of prompts too take the arithmetic that is fast for few.
+  input.rows = input.untiled_rows = static_cast<int32_t>(logit_rows_.size());
   CHECK(input.norm != nullptr);
-  const LinearArgs args = product(input, view, nullptr, work_.logits, shape_.vocab_size, StoreMode::kStore);
+  const MatrixView& view = matrix(head, shape_.vocab_size, shape_.hidden);
+  add_reader(view, &input);
+  const Product all = product(input, view, nullptr, work_.logits, shape_.vocab_size, StoreMode::kStore);
   if (is_small(input)) prepare_rows(input, 0, input.rows);
   team_->run([&](int32_t member) {
     prepare_share(input, member);
-    linear(linear_, args, member, team_->size());
+    multiply_share(all, member);
   });
 }
 

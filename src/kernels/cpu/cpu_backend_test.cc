@@ -22,7 +22,8 @@ constexpr uint32_t kSeed = 990017;
 
 std::vector<std::string> supported_isas() {
   std::vector<std::string> names;
-  for (const cpu::Isa isa : {cpu::Isa::kReference, cpu::Isa::kAvx2, cpu::Isa::kAvx512}) {
+  for (const cpu::Isa isa : {cpu::Isa::kReference, cpu::Isa::kReferenceTiles, cpu::Isa::kAvx2,
+                             cpu::Isa::kAvx512, cpu::Isa::kAmx}) {
     if (cpu::isa_supported(isa)) names.emplace_back(cpu::isa_name(isa));
   }
   return names;
@@ -242,7 +243,8 @@ TEST(CpuBackend, ChunksBatchAndThreadsChangeNoBit) {
   const std::vector<TokenId> prompt = random_tokens(290, kSeed);
   for (const DType dtype : kDTypes) {
     for (const std::string& isa : supported_isas()) {
-      if (isa == "reference" && dtype != DType::kQ8_0) continue;  // slow; the ISAs are compared with it below
+      if (isa.starts_with("reference") && dtype != DType::kQ8_0)
+        continue;  // slow; the ISAs are compared with it below
       SCOPED_TRACE(std::string(dtype_info(dtype).name) + " " + isa);
       const TinyModel model(dtype, RopeStyle::kHalves, true);
       const std::vector<std::vector<float>> whole = Running(model, isa, 1).step({{0, prompt}});
@@ -284,18 +286,26 @@ TEST(CpuBackend, ChunksBatchAndThreadsChangeNoBit) {
   }
 }
 
+// Those of generated rows; prompts have an arithmetic of their own where there are tiles.
 TEST(CpuBackend, EveryIsaGivesTheSameBits) {
-  const std::vector<TokenId> prompt = random_tokens(60, kSeed + 1);
+  const std::vector<TokenId> tokens = random_tokens(60, kSeed + 1);
   for (const DType dtype : kDTypes) {
     for (const KvType kv : {KvType::kF16, KvType::kBF16}) {
       const TinyModel model(dtype, RopeStyle::kInterleaved, false);
-      const std::vector<std::vector<float>> reference =
-          Running(model, "reference", 1, kv).step({{0, prompt}});
+      const auto run = [&](const std::string& isa, RowRole role) {
+        return Running(model, isa, 2, kv).step({{0, tokens, role}});
+      };
+      const std::vector<std::vector<float>> reference = run("reference", RowRole::kGenerated);
+      const std::vector<std::vector<float>> tiled = run("reference-tiles", RowRole::kPrompt);
       for (const std::string& isa : supported_isas()) {
         SCOPED_TRACE(std::string(dtype_info(dtype).name) + " " + isa);
-        expect_same_logits(reference, Running(model, isa, 2, kv).step({{0, prompt}}), 0);
+        expect_same_logits(reference, run(isa, RowRole::kGenerated), 0);
+        const bool has_tiles = isa == "reference-tiles" || isa == "amx";
+        expect_same_logits(has_tiles ? tiled : reference, run(isa, RowRole::kPrompt), 0);
         if (HasFatalFailure()) return;
       }
+      // Else the roles would not be told apart.
+      EXPECT_NE(tiled, reference);
     }
   }
 }
@@ -423,7 +433,8 @@ TEST(CpuBackend, AgreesWithAPlainModelInDouble) {
   for (const bool biased : {false, true}) {
     const TinyModel model(DType::kF32, biased ? RopeStyle::kHalves : RopeStyle::kInterleaved, biased);
     const std::vector<std::vector<double>> expected = PlainModel(model).logits(prompt);
-    const std::vector<std::vector<float>> logits = Running(model, "auto", 2).step({{0, prompt}});
+    const std::vector<std::vector<float>> logits =
+        Running(model, "auto", 2).step({{0, prompt, RowRole::kGenerated}});
     double error = 0.0, magnitude = 0.0;
     for (size_t row = 0; row < expected.size(); row++) {
       for (size_t i = 0; i < expected[row].size(); i++) {

@@ -1,23 +1,34 @@
 #include "kernels/cpu/isa.h"
 
 #include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <string>
 
 namespace hussar::cpu {
 namespace {
 
-constexpr Isa kAll[] = {Isa::kAvx512, Isa::kAvx2, Isa::kReference};  // best first
+constexpr Isa kAll[] = {Isa::kAmx, Isa::kAvx512, Isa::kAvx2, Isa::kReference,
+                        Isa::kReferenceTiles};  // best first
 
 struct Features {
   bool avx2 = false;
   bool avx512 = false;
+  bool amx = false;
 };
 
 uint64_t enabled_register_state() {
   uint32_t low = 0, high = 0;
   asm volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
   return uint64_t{high} << 32 | low;
+}
+
+// The tiles' 8 KiB of registers are saved only for processes that asked for them: for all their threads, from
+// then on.
+bool allow_tiles() {
+  constexpr int kRequestPermission = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
 }
 
 Features detect() {
@@ -32,10 +43,13 @@ Features detect() {
                      kZmm = 0xe6;  // XMM and YMM; and mask registers, ZMM0-15 high halves, ZMM16-31
   if ((state & kYmm) != kYmm || __get_cpuid_count(7, 0, &a, &b, &c, &d) == 0) return found;
   found.avx2 = bit(b, 5) && fma && f16c;
+  const bool tiles = bit(d, 24) && bit(d, 22);
   const bool f = bit(b, 16), dq = bit(b, 17), bw = bit(b, 30), vl = bit(b, 31), vnni = bit(c, 11);
   if (a < 1 || __get_cpuid_count(7, 1, &a, &b, &c, &d) == 0) return found;
   const bool bf16 = bit(a, 5);
   found.avx512 = found.avx2 && (state & kZmm) == kZmm && f && dq && bw && vl && vnni && bf16;
+  constexpr uint64_t kTiles = 0x60000;  // their configuration and their data
+  found.amx = found.avx512 && tiles && (state & kTiles) == kTiles && allow_tiles();
   return found;
 }
 
@@ -58,10 +72,14 @@ std::string_view isa_name(Isa isa) {
   switch (isa) {
     case Isa::kReference:
       return "reference";
+    case Isa::kReferenceTiles:
+      return "reference-tiles";
     case Isa::kAvx2:
       return "avx2";
     case Isa::kAvx512:
       return "avx512";
+    case Isa::kAmx:
+      return "amx";
   }
   CHECK_NOTE(false, "no such ISA");
 }
@@ -69,11 +87,14 @@ std::string_view isa_name(Isa isa) {
 bool isa_supported(Isa isa) {
   switch (isa) {
     case Isa::kReference:
+    case Isa::kReferenceTiles:
       return true;
     case Isa::kAvx2:
       return features().avx2;
     case Isa::kAvx512:
       return features().avx512;
+    case Isa::kAmx:
+      return features().amx;
   }
   CHECK_NOTE(false, "no such ISA");
 }

@@ -9,14 +9,17 @@
 namespace hussar::cpu {
 
 enum class Isa : uint8_t {
-  kReference,  // scalar, the truth that the others are compared with
-  kAvx2,       // AVX2, FMA, F16C
-  kAvx512,     // AVX-512 F, BW, VL, DQ, VNNI, BF16
+  kReference,       // scalar, the truth that the others are compared with
+  kReferenceTiles,  // scalar too, with the arithmetic of AMX for prompt rows
+  kAvx2,            // AVX2, FMA, F16C
+  kAvx512,          // AVX-512 F, BW, VL, DQ, VNNI, BF16
+  kAmx,             // the same, and tiles of BF16 for prompt rows
 };
 
-std::string_view isa_name(Isa isa);  // "reference", "avx2", "avx512"
+std::string_view isa_name(Isa isa);  // "reference", "reference-tiles", "avx2", "avx512", "amx"
 
-// True when both the processor and the operating system (which must save the registers) support it.
+// True when both the processor and the operating system (which must save the registers, and for AMX let this
+// process use them) support it.
 bool isa_supported(Isa isa);
 
 // "auto" is the best one that this machine supports. Errors: kInvalid for an unknown name, kUnsupported when

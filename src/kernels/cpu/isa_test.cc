@@ -6,6 +6,7 @@
 #include <string>
 
 #include "kernels/cpu/linear.h"
+#include "kernels/cpu/tile_kernels.h"
 
 namespace hussar::cpu {
 namespace {
@@ -27,10 +28,12 @@ TEST(Isa, DetectionAgreesWithTheOperatingSystem) {
   EXPECT_EQ(isa_supported(Isa::kAvx512), avx2 && listed("avx512f") && listed("avx512bw") &&
                                              listed("avx512vl") && listed("avx512dq") &&
                                              listed("avx512_vnni") && listed("avx512_bf16"));
+  EXPECT_EQ(isa_supported(Isa::kAmx),
+            isa_supported(Isa::kAvx512) && listed("amx_tile") && listed("amx_bf16"));
 }
 
 TEST(Isa, IsChosenByName) {
-  for (const Isa isa : {Isa::kReference, Isa::kAvx2, Isa::kAvx512}) {
+  for (const Isa isa : {Isa::kReference, Isa::kReferenceTiles, Isa::kAvx2, Isa::kAvx512, Isa::kAmx}) {
     const auto chosen = choose_isa(isa_name(isa));
     ASSERT_EQ(chosen.ok(), isa_supported(isa));
     if (chosen.ok()) {
@@ -42,7 +45,7 @@ TEST(Isa, IsChosenByName) {
   }
   const auto best = choose_isa("auto");
   ASSERT_TRUE(best.ok());
-  for (const Isa isa : {Isa::kAvx2, Isa::kAvx512}) {
+  for (const Isa isa : {Isa::kAvx2, Isa::kAvx512, Isa::kAmx}) {
     if (isa_supported(isa)) {
       EXPECT_GE(*best, isa);
     }
@@ -61,6 +64,10 @@ TEST(Isa, EachHasItsOwnKernels) {
   EXPECT_EQ(&linear_kernels(Isa::kReference), &reference::kLinear);
   EXPECT_EQ(&linear_kernels(Isa::kAvx2), &avx2::kLinear);
   EXPECT_EQ(&linear_kernels(Isa::kAvx512), &avx512::kLinear);
+  EXPECT_EQ(&linear_kernels(Isa::kAmx), &avx512::kLinear);
+  EXPECT_EQ(tile_kernels(Isa::kAmx), &amx::kTiles);
+  EXPECT_EQ(tile_kernels(Isa::kReferenceTiles), &reference::kTiles);
+  EXPECT_EQ(tile_kernels(Isa::kAvx512), nullptr);
   EXPECT_NE(reference::kLinear.linear, avx2::kLinear.linear);
   EXPECT_NE(avx2::kLinear.linear, avx512::kLinear.linear);
 }

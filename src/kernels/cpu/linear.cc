@@ -8,10 +8,12 @@ namespace hussar::cpu {
 const LinearKernels& linear_kernels(Isa isa) {
   switch (isa) {
     case Isa::kReference:
+    case Isa::kReferenceTiles:
       return reference::kLinear;
     case Isa::kAvx2:
       return avx2::kLinear;
     case Isa::kAvx512:
+    case Isa::kAmx:
       return avx512::kLinear;
   }
   CHECK_NOTE(false, "no such ISA");

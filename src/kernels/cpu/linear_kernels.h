@@ -20,6 +20,10 @@ inline constexpr int32_t kSuperblockColumns = 256;
 // such numbers is near a useful one.
 inline constexpr float kSmallestMagnitude = 1e-30f;
 
+// Floats from one row of a matrix to the next: an odd number of cache lines, or the same column of many rows
+// would compete for a few sets of the cache.
+constexpr int64_t spread_stride(int64_t cols) { return ((cols + 15) / 16 | 1) * 16; }
+
 // 32 consecutive activations of one row: x[k] is about scale * q[k]. A block with a NaN or an infinity has
 // scale NaN, so that the row's results are NaN and no other row's are.
 struct alignas(16) ActivationBlock {

@@ -12,6 +12,7 @@
 #include "kernels/cpu/dequantize.h"
 #include "kernels/cpu/float16.h"
 #include "kernels/cpu/packed_matrix.h"
+#include "kernels/cpu/testing_tensors.h"
 
 namespace hussar::cpu {
 namespace {
@@ -20,54 +21,6 @@ constexpr DType kDTypes[] = {DType::kF32,  DType::kF16,  DType::kBF16, DType::kQ
                              DType::kQ4_1, DType::kQ5_0, DType::kQ5_1, DType::kQ8_0,
                              DType::kQ4_K, DType::kQ5_K, DType::kQ6_K};
 constexpr uint32_t kSeed = 20240607;
-
-// A stored tensor of random bits with sane 16-bit floats in the places of scales.
-struct Stored {
-  std::vector<std::byte> bytes;
-  TensorView view;
-};
-
-void put_u16(std::byte* at, uint16_t value) { std::memcpy(at, &value, sizeof(value)); }
-
-Stored random_tensor(DType dtype, int64_t rows, int64_t cols, std::mt19937& random) {
-  const DTypeInfo& info = dtype_info(dtype);
-  const int64_t blocks = rows * cols / info.block_elements;
-  Stored stored;
-  stored.bytes.resize(static_cast<size_t>(blocks * info.block_bytes));
-  for (std::byte& byte : stored.bytes) byte = static_cast<std::byte>(random());
-  std::normal_distribution<float> normal(0.0f, 0.05f);
-  for (int64_t i = 0; i < blocks; i++) {
-    std::byte* at = stored.bytes.data() + i * info.block_bytes;
-    const float value = normal(random), min = normal(random);
-    switch (dtype) {
-      case DType::kF32:
-        std::memcpy(at, &value, sizeof(value));
-        break;
-      case DType::kF16:
-        put_u16(at, f32_to_f16(value));
-        break;
-      case DType::kBF16:
-        put_u16(at, f32_to_bf16(value));
-        break;
-      case DType::kQ6_K:
-        put_u16(at + 208, f32_to_f16(value * 0.01f));
-        break;
-      default:
-        put_u16(at, f32_to_f16(value));
-        if (dtype != DType::kQ4_0 && dtype != DType::kQ5_0 && dtype != DType::kQ8_0)
-          put_u16(at + 2, f32_to_f16(min));
-    }
-  }
-  stored.view = {"test", dtype, rows, cols, stored.bytes};
-  return stored;
-}
-
-std::vector<float> random_floats(int64_t count, std::mt19937& random) {
-  std::normal_distribution<float> normal(0.0f, 1.0f);
-  std::vector<float> values(static_cast<size_t>(count));
-  for (float& value : values) value = normal(random);
-  return values;
-}
 
 std::unique_ptr<ThreadTeam> make_team(int32_t size) {
   auto team = ThreadTeam::create(size);
@@ -96,7 +49,7 @@ std::vector<float> multiply(Isa isa, const PackedMatrix& w, const std::vector<fl
 
 std::vector<Isa> supported_isas() {
   std::vector<Isa> isas;
-  for (const Isa isa : {Isa::kReference, Isa::kAvx2, Isa::kAvx512}) {
+  for (const Isa isa : {Isa::kReference, Isa::kAvx2, Isa::kAvx512, Isa::kAmx}) {
     if (isa_supported(isa)) isas.push_back(isa);
   }
   return isas;
@@ -150,7 +103,7 @@ TEST(Linear, AgreesWithDoublePrecision) {
   const auto team = make_team(2);
   for (const DType dtype : kDTypes) {
     const int32_t rows = 21, cols = 512, tokens = 3;
-    const Stored stored = random_tensor(dtype, rows, cols, random);
+    const StoredTensor stored = random_tensor(dtype, rows, cols, random);
     const std::vector<float> x = random_floats(int64_t{tokens} * cols, random);
     auto packed = PackedMatrix::pack(stored.view, *team);
     ASSERT_TRUE(packed.ok()) << packed.error().message;
@@ -170,18 +123,6 @@ TEST(Linear, AgreesWithDoublePrecision) {
       }
     }
   }
-}
-
-// Bit for bit, but one NaN is as good as another.
-testing::AssertionResult same(float a, float b) {
-  if (std::isnan(a) && std::isnan(b)) return testing::AssertionSuccess();
-  if (std::bit_cast<uint32_t>(a) == std::bit_cast<uint32_t>(b)) return testing::AssertionSuccess();
-  return testing::AssertionFailure() << std::hexfloat << a << " is not " << b;
-}
-
-void expect_same(const std::vector<float>& a, const std::vector<float>& b) {
-  ASSERT_EQ(a.size(), b.size());
-  for (size_t i = 0; i < a.size(); i++) ASSERT_TRUE(same(a[i], b[i])) << "at " << i;
 }
 
 struct Shape {
@@ -209,7 +150,7 @@ TEST(Linear, SameBitsWhateverTheIsaTheBatchAndTheThreads) {
   for (const DType dtype : kDTypes) {
     for (const Shape& shape : shapes_of(dtype)) {
       const int32_t tokens_max = shape.rows == 17 ? 70 : 17;
-      const Stored stored = random_tensor(dtype, shape.rows, shape.cols, random);
+      const StoredTensor stored = random_tensor(dtype, shape.rows, shape.cols, random);
       const std::vector<float> x = random_floats(int64_t{tokens_max} * shape.cols, random);
       auto plain = PackedMatrix::pack(stored.view, *teams[0]);
       ASSERT_TRUE(plain.ok());
@@ -236,7 +177,7 @@ TEST(Linear, AddsBiasAndOldValuesInOneOrder) {
   const auto team = make_team(1);
   const int32_t rows = 19, cols = 256, tokens = 5, stride = 23;
   for (const DType dtype : kDTypes) {
-    const Stored stored = random_tensor(dtype, rows, cols, random);
+    const StoredTensor stored = random_tensor(dtype, rows, cols, random);
     const std::vector<float> x = random_floats(int64_t{tokens} * cols, random),
                              bias = random_floats(rows, random);
     const std::vector<float> before = random_floats(int64_t{tokens} * stride, random);
@@ -272,7 +213,7 @@ TEST(Linear, ExtremeQuantsAreExact) {
     if (!reads_blocks(dtype)) continue;
     for (const int fill : {0x00, 0xff, 0x80, 0x7f}) {
       std::mt19937 random(kSeed);
-      Stored stored = random_tensor(dtype, rows, cols, random);
+      StoredTensor stored = random_tensor(dtype, rows, cols, random);
       const DTypeInfo& info = dtype_info(dtype);
       for (size_t i = 0; i < stored.bytes.size(); i++) {
         const auto at = static_cast<int32_t>(i % static_cast<size_t>(info.block_bytes));
@@ -309,7 +250,7 @@ TEST(Linear, AnyBitsAreHarmless) {
   SCOPED_TRACE(testing::Message() << "seed " << kSeed);
   const auto team = make_team(2);
   for (const DType dtype : kDTypes) {
-    Stored stored = random_tensor(dtype, 24, 512, random);
+    StoredTensor stored = random_tensor(dtype, 24, 512, random);
     for (std::byte& byte : stored.bytes) byte = static_cast<std::byte>(random() % 3 == 0 ? 0xff : random());
     const std::vector<float> x = random_floats(3 * 512, random);
     auto plain = PackedMatrix::pack(stored.view, *team);

@@ -23,11 +23,14 @@ constexpr int64_t kRounds = 1 << 17;
 const PeakKernels& peak_kernels(Isa isa) {
   switch (isa) {
     case Isa::kReference:
+    case Isa::kReferenceTiles:
       return reference::kPeaks;
     case Isa::kAvx2:
       return avx2::kPeaks;
     case Isa::kAvx512:
       return avx512::kPeaks;
+    case Isa::kAmx:
+      return amx::kPeaks;
   }
   CHECK_NOTE(false, "no such ISA");
 }

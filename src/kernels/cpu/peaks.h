@@ -11,7 +11,7 @@ namespace hussar::cpu {
 // no cache holds. Takes about a quarter of a second. 0 when there is no memory for the buffer.
 double measure_read_bytes_per_second(Isa isa, ThreadTeam& team);
 
-// 8-bit multiply-accumulates that all members together do in a second.
+// Multiply-accumulates (8-bit, or BF16 where there are tiles) that all members together do in a second.
 double measure_macs_per_second(Isa isa, ThreadTeam& team);
 
 }  // namespace hussar::cpu

@@ -8,7 +8,8 @@ namespace hussar::cpu {
 struct PeakKernels {
   // Reads bytes (a multiple of 256, 64-byte aligned) once; the result depends on all of them.
   uint64_t (*read)(const uint8_t* data, int64_t bytes);
-  // Runs integer dot products that stay in registers; returns how many multiply-accumulates it did.
+  // Runs the dot products of prompt rows (of integers, or of BF16 where there are tiles) that stay in
+  // registers; returns how many multiply-accumulates it did.
   int64_t (*multiply)(int64_t rounds);
 };
 
@@ -19,6 +20,9 @@ namespace avx2 {
 extern const PeakKernels kPeaks;
 }
 namespace avx512 {
+extern const PeakKernels kPeaks;
+}
+namespace amx {
 extern const PeakKernels kPeaks;
 }
 

@@ -22,7 +22,7 @@ constexpr uint32_t kSeed = 20240611;
 
 std::vector<Isa> supported_isas() {
   std::vector<Isa> isas;
-  for (const Isa isa : {Isa::kReference, Isa::kAvx2, Isa::kAvx512}) {
+  for (const Isa isa : {Isa::kReference, Isa::kAvx2, Isa::kAvx512, Isa::kAmx}) {
     if (isa_supported(isa)) isas.push_back(isa);
   }
   return isas;

@@ -1,9 +1,10 @@
-#include "kernels/cpu/peaks_kernels.h"
+#include "kernels/cpu/avx512/peaks.h"
 
 #include <immintrin.h>
 
+#include "kernels/cpu/peaks_kernels.h"
+
 namespace hussar::cpu::avx512 {
-namespace {
 
 uint64_t read(const uint8_t* data, int64_t bytes) {
   __m512i sum[4] = {};
@@ -14,6 +15,8 @@ uint64_t read(const uint8_t* data, int64_t bytes) {
   const __m512i all = _mm512_add_epi64(_mm512_add_epi64(sum[0], sum[1]), _mm512_add_epi64(sum[2], sum[3]));
   return static_cast<uint64_t>(_mm512_reduce_add_epi64(all));
 }
+
+namespace {
 
 int64_t multiply(int64_t rounds) {
   constexpr int kChains = 16;

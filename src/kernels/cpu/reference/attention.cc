@@ -4,18 +4,15 @@
 #include "kernels/cpu/attention_kernels.h"
 #include "kernels/cpu/float16.h"
 #include "kernels/cpu/reference/scalar_math.h"
+#include "kernels/cpu/reference/weigh.h"
 
 namespace hussar::cpu::reference {
 namespace {
 
 constexpr float kF16Max = 65504.0f;
 
-float to_float(uint16_t stored, HalfType type) {
-  return type == HalfType::kF16 ? f16_to_f32(stored) : bf16_to_f32(stored);
-}
-
 // Scores of one query against the positions that it sees, then their weights in place.
-void weigh(const AttentionTile& tile, int32_t query, float* scores) {
+void score_and_weigh(const AttentionTile& tile, int32_t query, float* scores) {
   const float* q = tile.queries + int64_t{query} * tile.head_dim;
   const int32_t visible = tile.visible[query];
   for (int32_t t = 0; t < visible; t++) {
@@ -26,14 +23,7 @@ void weigh(const AttentionTile& tile, int32_t query, float* scores) {
     }
     scores[t] = score;
   }
-  const float highest = *std::max_element(scores, scores + visible);
-  float lanes[kLanes] = {};
-  for (int32_t t = 0; t < visible; t++) {
-    scores[t] = exponential(scores[t] - highest);
-    lanes[t % kLanes] += scores[t];
-  }
-  tile.maxima[query] = highest;
-  tile.totals[query] = sum_lanes(lanes);
+  weigh(tile, query);
 }
 
 void attend_split(const AttentionTile& tile) {
@@ -41,7 +31,7 @@ void attend_split(const AttentionTile& tile) {
   for (int32_t query = 0; query < tile.count; query++) {
     float* scores = tile.scores + int64_t{query} * kSplitTokens;
     float* sums = tile.sums + int64_t{query} * width;
-    weigh(tile, query, scores);
+    score_and_weigh(tile, query, scores);
     std::fill(sums, sums + width, 0.0f);
     for (int32_t t = 0; t < tile.visible[query]; t++) {
       const uint16_t* values = tile.values[t / kKvBlockTokens] + int64_t{t % kKvBlockTokens} * width;
