@@ -43,7 +43,7 @@ Features detect() {
                      kZmm = 0xe6;  // XMM and YMM; and mask registers, ZMM0-15 high halves, ZMM16-31
   if ((state & kYmm) != kYmm || __get_cpuid_count(7, 0, &a, &b, &c, &d) == 0) return found;
   found.avx2 = bit(b, 5) && fma && f16c;
-  const bool tiles = bit(d, 24) && bit(d, 22);
+  const bool tiles = bit(d, 22) && bit(d, 24) && bit(d, 25);  // BF16, tiles, INT8
   const bool f = bit(b, 16), dq = bit(b, 17), bw = bit(b, 30), vl = bit(b, 31), vnni = bit(c, 11);
   if (a < 1 || __get_cpuid_count(7, 1, &a, &b, &c, &d) == 0) return found;
   const bool bf16 = bit(a, 5);

@@ -13,7 +13,7 @@ enum class Isa : uint8_t {
   kReferenceTiles,  // scalar too, with the arithmetic of AMX for prompt rows
   kAvx2,            // AVX2, FMA, F16C
   kAvx512,          // AVX-512 F, BW, VL, DQ, VNNI, BF16
-  kAmx,             // the same, and tiles of BF16 for prompt rows
+  kAmx,             // the same, and AMX tiles: of BF16 for prompt rows, of INT8
 };
 
 std::string_view isa_name(Isa isa);  // "reference", "reference-tiles", "avx2", "avx512", "amx"

@@ -29,7 +29,7 @@ TEST(Isa, DetectionAgreesWithTheOperatingSystem) {
                                              listed("avx512vl") && listed("avx512dq") &&
                                              listed("avx512_vnni") && listed("avx512_bf16"));
   EXPECT_EQ(isa_supported(Isa::kAmx),
-            isa_supported(Isa::kAvx512) && listed("amx_tile") && listed("amx_bf16"));
+            isa_supported(Isa::kAvx512) && listed("amx_tile") && listed("amx_int8") && listed("amx_bf16"));
 }
 
 TEST(Isa, IsChosenByName) {
@@ -64,12 +64,13 @@ TEST(Isa, EachHasItsOwnKernels) {
   EXPECT_EQ(&linear_kernels(Isa::kReference), &reference::kLinear);
   EXPECT_EQ(&linear_kernels(Isa::kAvx2), &avx2::kLinear);
   EXPECT_EQ(&linear_kernels(Isa::kAvx512), &avx512::kLinear);
-  EXPECT_EQ(&linear_kernels(Isa::kAmx), &avx512::kLinear);
+  EXPECT_EQ(&linear_kernels(Isa::kAmx), &amx::kLinear);
   EXPECT_EQ(tile_kernels(Isa::kAmx), &amx::kTiles);
   EXPECT_EQ(tile_kernels(Isa::kReferenceTiles), &reference::kTiles);
   EXPECT_EQ(tile_kernels(Isa::kAvx512), nullptr);
   EXPECT_NE(reference::kLinear.linear, avx2::kLinear.linear);
   EXPECT_NE(avx2::kLinear.linear, avx512::kLinear.linear);
+  EXPECT_NE(avx512::kLinear.linear, amx::kLinear.linear);
 }
 
 }  // namespace

@@ -13,8 +13,9 @@ const LinearKernels& linear_kernels(Isa isa) {
     case Isa::kAvx2:
       return avx2::kLinear;
     case Isa::kAvx512:
-    case Isa::kAmx:
       return avx512::kLinear;
+    case Isa::kAmx:
+      return amx::kLinear;
   }
   CHECK_NOTE(false, "no such ISA");
 }

@@ -84,5 +84,8 @@ extern const LinearKernels kLinear;
 namespace avx512 {
 extern const LinearKernels kLinear;
 }
+namespace amx {
+extern const LinearKernels kLinear;
+}
 
 }  // namespace hussar::cpu

@@ -62,6 +62,28 @@ inline __attribute__((always_inline)) void add_products(const Operands& operands
   }
 }
 
+// What the next step will unpack of a panel's run of columns, brought nearer piece by piece while this one
+// multiplies: unpacking reads in bursts, which the processor doesn't foresee.
+class Lookahead {
+ public:
+  Lookahead(const MatrixView& w, int64_t panel, int64_t panel_end, TileRun run) {
+    if (panel >= panel_end) return;
+    const int64_t across = row_tiles(w.cols);
+    const uint8_t* const base = w.panels + panel * w.panel_bytes;
+    at_ = base + w.panel_bytes * run.begin / across;
+    end_ = base + w.panel_bytes * (run.begin + run.count) / across;
+  }
+  // The bytes for one of `calls` calls that are left.
+  void advance(int32_t calls) {
+    const int64_t bytes = (end_ - at_) / (calls > 0 ? calls : 1) + 1;
+    for (const uint8_t* const stop = at_ + bytes < end_ ? at_ + bytes : end_; at_ < stop; at_ += 64)
+      _mm_prefetch(at_, _MM_HINT_T1);
+  }
+
+ private:
+  const uint8_t *at_ = nullptr, *end_ = nullptr;
+};
+
 inline void configure_tiles() {
   TileConfig config;
   for (int tile = 0; tile < 8; tile++) config.set(tile, kTileRows, 64);

@@ -103,9 +103,18 @@ void gated(const TiledGatedArgs& args, int64_t panel_begin, int64_t panel_end) {
         const Part part = {panel, tile_run(args.gate.cols, i), scratch.sums};
         writers[0](args.gate, panel, part.run.begin, part.run.count, scratch.tiles[0]);
         writers[1](args.up, panel, part.run.begin, part.run.count, scratch.tiles[1]);
-        int32_t token = chunk;
-        for (; token + kTileRows < chunk_end; token += 2 * kTileRows) multiply<2>(args, part, token, scratch);
-        if (token < chunk_end) multiply<1>(args, part, token, scratch);
+        const TileRun next = tile_run(args.gate.cols, part.run.last ? 0 : i + 1);
+        const int64_t next_panel = part.run.last ? panel + 1 : panel;
+        Lookahead gate(args.gate, next_panel, panel_end, next), up(args.up, next_panel, panel_end, next);
+        for (int32_t token = chunk; token < chunk_end; token += 2 * kTileRows) {
+          gate.advance((chunk_end - token) / (2 * kTileRows));
+          up.advance((chunk_end - token) / (2 * kTileRows));
+          if (chunk_end - token > kTileRows) {
+            multiply<2>(args, part, token, scratch);
+          } else {
+            multiply<1>(args, part, token, scratch);
+          }
+        }
       }
     }
   }

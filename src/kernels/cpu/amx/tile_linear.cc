@@ -24,6 +24,7 @@ struct Step {
   const TiledLinearArgs& args;
   int64_t panel;
   TileRun run;
+  Lookahead next[2];
 };
 
 inline __mmask16 row_mask(const Step& step, int32_t p) {
@@ -83,12 +84,17 @@ void multiply(const Step& step, int32_t token, Scratch* scratch) {
 }
 
 template <int P>
-void run_step(const Step& step, WeightWriter write, Scratch* scratch) {
+void run_step(Step step, WeightWriter write, Scratch* scratch) {
   for (int32_t p = 0; p < P; p++)
     write(step.args.w, step.panel + p, step.run.begin, step.run.count, scratch->tiles[p]);
-  int32_t token = 0;
-  for (; token + kTileRows < step.args.tokens; token += 2 * kTileRows) multiply<P, 2>(step, token, scratch);
-  if (token < step.args.tokens) multiply<P, 1>(step, token, scratch);
+  for (int32_t token = 0; token < step.args.tokens; token += 2 * kTileRows) {
+    for (Lookahead& next : step.next) next.advance((step.args.tokens - token) / (2 * kTileRows));
+    if (step.args.tokens - token > kTileRows) {
+      multiply<P, 2>(step, token, scratch);
+    } else {
+      multiply<P, 1>(step, token, scratch);
+    }
+  }
 }
 
 // The tokens of one chunk.
@@ -99,10 +105,17 @@ void multiply_chunk(const TiledLinearArgs& args, int64_t panel_begin, int64_t pa
   // Activations that don't fit the cache are walked through run by run, since each panel would read all of
   // them anew.
   const bool fits = tiled_elements(args.tokens, args.w.cols) * 2 <= kActivationBytes;
+  const auto panel_of = [&](int32_t i) { return panel_begin + 2 * (fits ? i / runs : i % pairs); };
+  const auto run_of = [&](int32_t i) { return tile_run(args.w.cols, fits ? i % runs : i / pairs); };
   for (int32_t i = 0; i < pairs * runs; i++) {
-    const int32_t run = fits ? i % runs : i / pairs, pair = fits ? i / runs : i % pairs;
-    const Step step = {args, panel_begin + 2 * pair, tile_run(args.w.cols, run)};
-    if (step.panel + 1 < panel_end) {
+    const int32_t next = i + 1 < pairs * runs ? i + 1 : i;
+    const int64_t panel = panel_of(i);
+    const Step step = {args,
+                       panel,
+                       run_of(i),
+                       {Lookahead(args.w, panel_of(next), panel_end, run_of(next)),
+                        Lookahead(args.w, panel_of(next) + 1, panel_end, run_of(next))}};
+    if (panel + 1 < panel_end) {
       run_step<2>(step, write, scratch);
     } else {
       run_step<1>(step, write, scratch);

@@ -28,15 +28,6 @@ INLINE void write_group(__m512i w, __m512 d, __m512 m, uint16_t* out) {
   _mm512_store_si512(out + 2 * kPanelRows, pair_to_bf16(q2, q3, d, m));
 }
 
-// What unpack() adds to quants with a sign.
-constexpr int quant_offset(DType f) {
-  return f == DType::kQ4_0   ? 8
-         : f == DType::kQ5_0 ? 16
-         : f == DType::kQ6_K ? 32
-         : f == DType::kQ8_0 ? 128
-                             : 0;
-}
-
 template <DType F>
 INLINE void write_block(const uint8_t* at, const Scales& scales, uint16_t* out) {
   __m512i w[8];
@@ -51,11 +42,9 @@ INLINE void write_block(const uint8_t* at, const Scales& scales, uint16_t* out) 
 INLINE void write_q6_block(const uint8_t* super, int j, uint16_t* out) {
   __m512i w[8];
   unpack<DType::kQ6_K>(super + super_bytes(DType::kQ6_K) + j * block_bytes(DType::kQ6_K), w);
-  const __m512i pairs = _mm512_cvtepi8_epi16(load_half(super + (2 + 2 * j) * kPanelRows));
+  const SmallScales small = load_small_scales(super, j);
   const __m512 d = load_f16(super), offset = _mm512_set1_ps(-quant_offset(DType::kQ6_K));
-  const __m512 first =
-      _mm512_mul_ps(d, _mm512_cvtepi32_ps(_mm512_srai_epi32(_mm512_slli_epi32(pairs, 16), 16)));
-  const __m512 second = _mm512_mul_ps(d, _mm512_cvtepi32_ps(_mm512_srai_epi32(pairs, 16)));
+  const __m512 first = _mm512_mul_ps(d, small.first), second = _mm512_mul_ps(d, small.second);
 #pragma GCC unroll 8
   for (int g = 0; g < 8; g++) {
     const __m512 scale = g < 4 ? first : second;

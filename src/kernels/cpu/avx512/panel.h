@@ -103,6 +103,26 @@ INLINE Scales super_scales(const uint8_t* super, int j) {
   return scales;
 }
 
+// What unpack() adds to quants with a sign.
+constexpr int quant_offset(DType f) {
+  return f == DType::kQ4_0   ? 8
+         : f == DType::kQ5_0 ? 16
+         : f == DType::kQ6_K ? 32
+         : f == DType::kQ8_0 ? 128
+                             : 0;
+}
+
+// The small scales of sub-block j of a superblock of Q6_K, of its columns 0 .. 15 and 16 .. 31.
+struct SmallScales {
+  __m512 first;
+  __m512 second;
+};
+INLINE SmallScales load_small_scales(const uint8_t* super, int j) {
+  const __m512i pairs = _mm512_cvtepi8_epi16(load_half(super + (2 + 2 * j) * kPanelRows));
+  return {_mm512_cvtepi32_ps(_mm512_srai_epi32(_mm512_slli_epi32(pairs, 16), 16)),
+          _mm512_cvtepi32_ps(_mm512_srai_epi32(pairs, 16))};
+}
+
 // Writes the totals of a panel from `row` on; what lies behind the last row is left out.
 INLINE void store(const LinearArgs& args, int64_t row, int32_t token, __m512 total) {
   const int64_t count = args.w.rows - row;
