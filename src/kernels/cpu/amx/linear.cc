@@ -20,7 +20,7 @@ constexpr int32_t kFewestTokens = 12;
 constexpr int32_t kChunkTokens = 64;
 constexpr int32_t kBlocksMax = 256;
 // Blocks of a panel that are unpacked at once: they stay in the first-level cache while the tokens pass.
-constexpr int32_t kSlabBlocks = 24;
+constexpr int32_t kSlabBlocks = 12;
 // Sums that are in the making before the first are looked at: what a tile stored takes a while to be there.
 constexpr int32_t kAhead = 2;
 
