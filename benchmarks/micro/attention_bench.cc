@@ -3,6 +3,9 @@
 //
 //   attention_bench [--threads N] [--isa NAME] [--only TEXT] [--seconds S]
 //
+// Many rows are those of prompts, which take tiles of BF16 where the ISA has them; a single one is a
+// generated token's.
+//
 // A line: model, rows and depth of each part, microseconds of the best run of one layer, GB/s of keys and
 // values, GMAC/s, and both as a fraction of what was measured. Layers are cycled through, as in a model, so
 // that keys and values come from where they would.
@@ -91,8 +94,11 @@ void run_case(const Options& options, Isa isa, const ModelCase& model, const Loa
   limits.parts_max = load.parts;
   limits.context_max = load.depth + load.rows;
   const int32_t blocks = (limits.context_max + kKvBlockTokens - 1) / kKvBlockTokens;
-  KvPool pool = KvPool::create(shape, {KvType::kF16, blocks * load.parts}, *team).value();
-  PagedAttention attention(attention_kernels(isa), shape, limits, options.threads);
+  KvPool pool =
+      KvPool::create(
+          shape, {tile_kernels(isa) != nullptr ? KvType::kBF16 : KvType::kF16, blocks * load.parts}, *team)
+          .value();
+  PagedAttention attention(attention_kernels(isa), tile_kernels(isa), shape, limits, options.threads);
   Carver counter(nullptr);
   attention.carve(counter);
   const PageBuffer memory = PageBuffer::create(counter.used_bytes(), "the workspace", *team).value();
@@ -106,6 +112,7 @@ void run_case(const Options& options, Isa isa, const ModelCase& model, const Loa
     BatchPart part{};
     part.first_position = load.depth;
     part.rows = load.rows;
+    part.role = load.rows > 1 ? RowRole::kPrompt : RowRole::kGenerated;
     part.blocks = table;
     parts.push_back(part);
   }
@@ -143,7 +150,7 @@ int run(const Options& options) {
     const std::unique_ptr<ThreadTeam> team = ThreadTeam::create(options.threads).value();
     peak_bytes = measure_read_bytes_per_second(*isa, *team);
   }
-  const double lanes = *isa == Isa::kAvx512 ? 2.0 : 1.0;
+  const double lanes = *isa >= Isa::kAvx512 ? 2.0 : 1.0;
   const double peak_macs = isa_supported(Isa::kAvx2) ? measure_fma_lanes8() * lanes * options.threads : 1e9;
   std::printf("%s, %d threads: %.1f GB/s, %.1f G float multiply-adds/s\n",
               std::string(isa_name(*isa)).c_str(), options.threads, peak_bytes / 1e9, peak_macs / 1e9);

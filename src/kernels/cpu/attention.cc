@@ -12,14 +12,14 @@ namespace {
 // A tile is cut when it is more than this part of a thread's fair share, so that the last thread to end ends
 // soon after the others.
 constexpr int32_t kItemsPerThread = 4;
-// Query vectors that share the keys and values of a split once these stand in tiles.
-constexpr int32_t kTiledQueries = 96;
 // Query vectors of a cut tile that partial results are kept for; larger ones are cut while there is room.
 constexpr int32_t kPartialQueries = 8;
 
-// Whether the tiles have room for the head, and for the heads that share a KV head.
+// Whether the head is of a size that tiles take, and whether they have room for the heads that share a KV
+// head.
 bool takes_tiles(const ModelShape& shape) {
-  return shape.head_dim <= kTiledHeadDimMax && shape.heads / shape.kv_heads <= kTiledQueriesMax;
+  return shape.head_dim >= kTiledHeadDimMin && shape.head_dim <= kTiledHeadDimMax &&
+         shape.heads / shape.kv_heads <= kTiledQueriesMax;
 }
 
 }  // namespace
@@ -49,7 +49,7 @@ PagedAttention::PagedAttention(const AttentionKernels& kernels, const TileKernel
       width_(value_width(shape.head_dim)),
       threads_(threads),
       tile_rows_(std::max(1, kTileQueries / group_heads_)),
-      prompt_tile_rows_(tile_kernels_ != nullptr ? std::max(1, kTiledQueries / group_heads_) : tile_rows_),
+      prompt_tile_rows_(tile_kernels_ != nullptr ? std::max(1, kTiledQueriesMax / group_heads_) : tile_rows_),
       queries_max_((std::max(tile_rows_, prompt_tile_rows_) * group_heads_ + kTileRows - 1) / kTileRows *
                    kTileRows),
       splits_max_((limits.context_max + kSplitTokens - 1) / kSplitTokens),

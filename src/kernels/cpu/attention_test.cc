@@ -259,7 +259,7 @@ TEST(Attention, PromptsByTilesAreCloseToThoseWithout) {
       magnitude += std::pow(double{exact[i]}, 2);
     }
     EXPECT_LT(std::sqrt(error / magnitude), 7 * 2 * 0x1p-9 + 2 * 0x1p-9) << describe(c, Isa::kReferenceTiles);
-    EXPECT_GT(error, 0);
+    EXPECT_EQ(error > 0, c.head_dim >= kTiledHeadDimMin);
   }
 }
 

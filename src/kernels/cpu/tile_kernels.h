@@ -13,6 +13,7 @@
 #include <cstdint>
 
 #include "kernels/cpu/attention_kernels.h"
+#include "kernels/cpu/exp_constants.h"
 #include "kernels/cpu/linear_kernels.h"
 
 namespace hussar::cpu {
@@ -20,8 +21,9 @@ namespace hussar::cpu {
 inline constexpr int32_t kTileRows = 16;
 inline constexpr int32_t kTileColumns = 32;
 inline constexpr int32_t kTileElements = kTileRows * kTileColumns;
-// Query vectors of one call of attend_split, and the longest head that it takes.
+// Query vectors of one call of attend_split, and the heads that it takes.
 inline constexpr int32_t kTiledQueriesMax = 128;
+inline constexpr int32_t kTiledHeadDimMin = 17;  // values of two vectors
 inline constexpr int32_t kTiledHeadDimMax = 256;
 
 // Tiles across a row of `cols` columns: the last one is filled up with zeros.
@@ -73,6 +75,11 @@ inline constexpr int32_t kReciprocalMagic = 0x7ef311c7;
 inline constexpr int32_t kReciprocalSteps =
     3;  // the relative error is below 2^-22 then: far below BF16's 2^-9
 
+// 2^r for |r| <= 1/2, minimax in relative error (2^-18.5: BF16 rounds by 2^-9).
+inline constexpr float kPowerOfTwo[] = {0x1.ffffe8p-1f, 0x1.62e0dcp-1f, 0x1.ec06dap-3f, 0x1.ca1442p-5f,
+                                        0x1.3997d4p-7f};
+inline constexpr float kLowestScore = -86.0f;  // what is lower weighs as much: about 2^-124
+
 struct TileKernels {
   // Computes the rows of panels [panel_begin, panel_end).
   void (*linear)(const TiledLinearArgs& args, int64_t panel_begin, int64_t panel_end);
@@ -82,9 +89,12 @@ struct TileKernels {
   // has `across` of them in a row: into row `row`, from tile `first` of it on.
   void (*store_row)(const float* x, int32_t cols, int64_t row, int64_t first, int64_t across,
                     uint16_t* tiles);
-  // As AttentionKernels::attend_split, but queries, keys and weights are rounded to BF16 and scores and sums
-  // are tile products: scores over the head, sums over the positions. `scores` has room for count rounded up
-  // to 16 rows. REQUIRES: count <= kTiledQueriesMax, head_dim <= kTiledHeadDimMax.
+  // As AttentionKernels::attend_split, but queries, keys and weights are rounded to BF16, scores and sums are
+  // tile products (over the head, over the positions), and a weight is exponential_of_score: with x =
+  // max(score - maximum, kLowestScore), n = x log2(e) rounded to an integer and r = fma(x, log2(e), -n), the
+  // polynomial kPowerOfTwo in r (Horner, by fma), times 2^n. `scores` has room for count rounded up to 16
+  // rows, and holds nothing in particular afterwards. REQUIRES: count <= kTiledQueriesMax, head_dim
+  // kTiledHeadDimMin .. kTiledHeadDimMax.
   void (*attend_split)(const AttentionTile& tile);
 };
 

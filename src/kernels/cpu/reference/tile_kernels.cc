@@ -8,8 +8,9 @@
 #include <limits>
 
 #include "kernels/cpu/dequantize.h"
+#include "kernels/cpu/float16.h"
 #include "kernels/cpu/packed_matrix.h"
-#include "kernels/cpu/reference/weigh.h"
+#include "kernels/cpu/reference/scalar_math.h"
 
 namespace hussar::cpu::reference {
 namespace {
@@ -122,6 +123,33 @@ void store_row(const float* x, int32_t cols, int64_t row, int64_t first, int64_t
     uint16_t* const tile = tiles + (row / kTileRows * across + first + k / kTileColumns) * kTileElements;
     tile[row % kTileRows * kTileColumns + k % kTileColumns] = k < cols ? round_to_bf16(x[k]) : uint16_t{0};
   }
+}
+
+float to_float(uint16_t stored, HalfType type) {
+  return type == HalfType::kF16 ? f16_to_f32(stored) : bf16_to_f32(stored);
+}
+
+float exponential_of_score(float x) {
+  const float bounded = max_of(x, kLowestScore);
+  const float shifted = std::fma(bounded, kLog2E, kRoundMagic);
+  const float r = std::fma(bounded, kLog2E, -(shifted - kRoundMagic));
+  float p = kPowerOfTwo[4];
+  for (int32_t i = 3; i >= 0; i--) p = std::fma(p, r, kPowerOfTwo[i]);
+  return std::bit_cast<float>(std::bit_cast<uint32_t>(p) + (std::bit_cast<uint32_t>(shifted) << 23));
+}
+
+// Turns the scores of one query into weights, in place.
+void weigh(const AttentionTile& tile, int32_t query) {
+  float* const scores = tile.scores + int64_t{query} * kSplitTokens;
+  const int32_t visible = tile.visible[query];
+  const float highest = *std::max_element(scores, scores + visible);
+  float lanes[kLanes] = {};
+  for (int32_t t = 0; t < visible; t++) {
+    scores[t] = exponential_of_score(scores[t] - highest);
+    lanes[t % kLanes] += scores[t];
+  }
+  tile.maxima[query] = highest;
+  tile.totals[query] = sum_lanes(lanes);
 }
 
 // The score of a query and a position.
