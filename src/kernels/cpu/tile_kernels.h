@@ -35,7 +35,7 @@ constexpr int64_t tiled_elements(int64_t rows, int64_t cols) {
 
 // A row's tiles are summed in runs of at most kRunTiles: what two rows of weights take of the caches once
 // they are BF16.
-inline constexpr int32_t kRunTiles = 32;
+inline constexpr int32_t kRunTiles = 20;
 struct TileRun {
   int32_t begin, count;
   bool first, last;  // of the row
