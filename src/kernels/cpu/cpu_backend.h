@@ -115,10 +115,15 @@ class CpuBackend final : public Backend {
   void add_reader(const MatrixView& w, Input* input) const;
   Product product(const Input& input, const MatrixView& w, const float* bias, float* y, int64_t y_stride,
                   StoreMode mode) const;
-  void multiply(const Product& product, int64_t panel_begin, int64_t panel_end) const;
+  bool divides_rows(int64_t prompt_rows) const;
+  Range divided_rows(int64_t prompt_rows, int32_t member) const;
+  void multiply_untiled(const Product& product, Range panels) const;
+  void multiply_tiles(const Product& product, Range rows, Range panels) const;
   void multiply_share(const Product& product, int32_t member) const;
   void rotate_and_store(const AttentionWeights& w, int32_t layer, int64_t begin, int64_t end, int32_t member);
   static bool is_fused(const Product& gate, const Product& up, const Product& down);
+  void rotate_share(const AttentionWeights& w, int32_t layer, int32_t member);
+  void fused_share(const Product& gate, const Product& up, Range rows, Range panels) const;
   void gated_share(const Product& gate, const Product& up, const Product& down, int32_t member);
 
   const Isa isa_;

@@ -9,6 +9,8 @@ namespace {
 
 // Below so many elements the calling thread alone is faster than a barrier and the others' share of the work.
 constexpr int64_t kSmallElements = 2048;
+// Prompt rows are divided between the members when each has at least so many of them.
+constexpr int64_t kRowsToDivide = 192;
 
 }  // namespace
 
@@ -81,15 +83,32 @@ void CpuBackend::prepare_rows(const Input& input, int64_t begin, int64_t end) {
 // Inside a run: this member's share, and the wait for the others'. Nothing when the caller has done it alone.
 void CpuBackend::prepare_share(const Input& input, int32_t member) {
   if (is_small(input)) return;
-  if (input.norm == nullptr && input.untiled_rows == input.rows) {
-    if (!input.quantised) return;
-    quantize_rows(linear_, input.x, input.stride, input.rows, input.cols, work_.blocks, member,
-                  team_->size());
+  const int32_t size = team_->size();
+  if (input.norm == nullptr) {
+    if (input.quantised)
+      quantize_rows(linear_, input.x, input.stride, input.untiled_rows, input.cols, work_.blocks, member,
+                    size);
   } else {
-    const Range range = split_range(input.rows, member, team_->size());
+    const Range range = split_range(input.untiled_rows, member, size);
     prepare_rows(input, range.begin, range.end);
   }
-  team_->barrier();
+  const int64_t tiled = input.rows - input.untiled_rows;
+  const Range range = divides_rows(tiled) ? divided_rows(tiled, member) : split_range(tiled, member, size);
+  prepare_rows(input, input.untiled_rows + range.begin, input.untiled_rows + range.end);
+  if (input.norm != nullptr || input.quantised || input.tiled) team_->barrier();
+}
+
+// Whether each member computes all columns of some prompt rows, so that what it computes of them stays in its
+// caches. Of fewer rows each member computes some columns, so that a weight is unpacked by one of them alone.
+bool CpuBackend::divides_rows(int64_t prompt_rows) const {
+  return team_->size() > 1 && prompt_rows >= kRowsToDivide * team_->size();
+}
+
+// A member's part of so many prompt rows, as tiles take them: two groups of 16.
+Range CpuBackend::divided_rows(int64_t prompt_rows, int32_t member) const {
+  constexpr int64_t kUnit = 2 * kTileRows;
+  const Range units = split_range((prompt_rows + kUnit - 1) / kUnit, member, team_->size());
+  return {units.begin * kUnit, std::min(prompt_rows, units.end * kUnit)};
 }
 
 CpuBackend::Product CpuBackend::product(const Input& input, const MatrixView& w, const float* bias, float* y,
@@ -107,27 +126,39 @@ CpuBackend::Product CpuBackend::product(const Input& input, const MatrixView& w,
   return {args, work_.tiles, multiplies_tiles(w.dtype) ? input.untiled_rows : input.rows};
 }
 
-void CpuBackend::multiply(const Product& product, int64_t panel_begin, int64_t panel_end) const {
-  if (panel_begin >= panel_end) return;
+// The panels of the first rows, which take no tiles.
+void CpuBackend::multiply_untiled(const Product& product, Range panels) const {
   LinearArgs args = product.args;
   args.tokens = product.untiled_rows;
-  if (args.tokens > 0) linear_.linear(args, panel_begin, panel_end);
-  if (args.tokens == product.args.tokens) return;
+  if (args.tokens > 0 && panels.begin < panels.end) linear_.linear(args, panels.begin, panels.end);
+}
+
+// The panels of some of the other rows.
+void CpuBackend::multiply_tiles(const Product& product, Range rows, Range panels) const {
+  if (rows.begin >= rows.end || panels.begin >= panels.end) return;
+  const LinearArgs& args = product.args;
   tile_kernels_->linear({.w = args.w,
-                         .x = product.tiles,
-                         .tokens = product.args.tokens - args.tokens,
-                         .y = args.y + args.tokens * args.y_stride,
+                         .x = product.tiles + tiled_elements(rows.begin, args.w.cols),
+                         .tokens = static_cast<int32_t>(rows.end - rows.begin),
+                         .y = args.y + (product.untiled_rows + rows.begin) * args.y_stride,
                          .y_stride = args.y_stride,
                          .bias = args.bias,
                          .mode = args.mode},
-                        panel_begin, panel_end);
+                        panels.begin, panels.end);
 }
 
-// This member's panels: pairs of them, as the tiles take them.
+// This member's part of a product: some of the panels, pairs of them, or of the prompt rows.
 void CpuBackend::multiply_share(const Product& product, int32_t member) const {
   const int64_t panels = (int64_t{product.args.w.rows} + kPanelRows - 1) / kPanelRows;
   const Range pairs = split_range((panels + 1) / 2, member, team_->size());
-  multiply(product, 2 * pairs.begin, std::min(panels, 2 * pairs.end));
+  const Range own = {2 * pairs.begin, std::min(panels, 2 * pairs.end)};
+  multiply_untiled(product, own);
+  const int64_t tiled = product.args.tokens - product.untiled_rows;
+  if (divides_rows(tiled)) {
+    multiply_tiles(product, divided_rows(tiled, member), {0, panels});
+  } else {
+    multiply_tiles(product, {0, tiled}, own);
+  }
 }
 
 void CpuBackend::embed(const Weight& table, Activation x) {
@@ -180,6 +211,18 @@ void CpuBackend::rotate_and_store(const AttentionWeights& w, int32_t layer, int6
   }
 }
 
+// This member's items: of prompt rows that are divided between the members, those of its own.
+void CpuBackend::rotate_share(const AttentionWeights& w, int32_t layer, int32_t member) {
+  const int64_t heads = shape_.heads + shape_.kv_heads, rows = static_cast<int64_t>(rows_.size());
+  const int64_t tiled = rows - untiled_rows_;
+  const int64_t split = divides_rows(tiled) ? untiled_rows_ : rows;
+  const Range items = split_range(split * heads, member, team_->size());
+  rotate_and_store(w, layer, items.begin, items.end, member);
+  if (split == rows) return;
+  const Range own = divided_rows(tiled, member);
+  rotate_and_store(w, layer, (untiled_rows_ + own.begin) * heads, (untiled_rows_ + own.end) * heads, member);
+}
+
 void CpuBackend::norm_qkv_rope_store(Activation x, const AttentionWeights& w, int32_t layer, Activation q) {
   CHECK(x == Activation::kHidden && q == Activation::kQuery && layer >= 0 && layer < shape_.layers);
   const int64_t hidden = shape_.hidden, q_width = int64_t{shape_.heads} * shape_.head_dim;
@@ -203,8 +246,7 @@ void CpuBackend::norm_qkv_rope_store(Activation x, const AttentionWeights& w, in
     for (const Product& product : products) multiply_share(product, member);
     if (small) return;
     team_->barrier();
-    const Range range = split_range(items, member, team_->size());
-    rotate_and_store(w, layer, range.begin, range.end, member);
+    rotate_share(w, layer, member);
   });
   if (small) rotate_and_store(w, layer, 0, items, 0);
 }
@@ -228,25 +270,27 @@ void CpuBackend::linear_residual(Activation in, const Weight& w, Activation x) {
   });
 }
 
-// This member's columns of silu(gate) * up, made ready for `down`. Whole blocks of columns, so that no member
-// waits for another's.
+// This member's part of silu(gate) * up, made ready for `down`: some columns, whole blocks of them, so that
+// no member waits for another's; or some prompt rows.
 void CpuBackend::gated_share(const Product& gate, const Product& up, const Product& down, int32_t member) {
   const int64_t width = shape_.mlp_width;
   const Range units = split_range((width + kBlockColumns - 1) / kBlockColumns, member, team_->size());
-  if (units.begin == units.end) return;
   const int64_t begin = units.begin * kBlockColumns, end = std::min(width, units.end * kBlockColumns);
-  const int64_t panel_begin = begin / kPanelRows, panel_end = (end + kPanelRows - 1) / kPanelRows;
-  Product untiled_gate = gate, untiled_up = up;
-  const int32_t rows = gate.args.tokens;
-  if (is_fused(gate, up, down)) {
-    untiled_gate.args.tokens = untiled_up.args.tokens = gate.untiled_rows;
-    tile_kernels_->gated({gate.args.w, up.args.w, gate.tiles, rows - gate.untiled_rows, work_.gated_tiles},
-                         panel_begin, panel_end);
+  const Range own = {begin / kPanelRows, (end + kPanelRows - 1) / kPanelRows};
+  const int64_t tiled = gate.args.tokens - gate.untiled_rows;
+  if (tiled > 0 && is_fused(gate, up, down)) {
+    const bool divided = divides_rows(tiled);
+    fused_share(gate, up, divided ? divided_rows(tiled, member) : Range{0, tiled},
+                divided ? Range{0, (width + kPanelRows - 1) / kPanelRows} : own);
+  } else {
+    multiply_tiles(gate, {0, tiled}, own);
+    multiply_tiles(up, {0, up.args.tokens - up.untiled_rows}, own);
   }
-  multiply(untiled_gate, panel_begin, panel_end);
-  multiply(untiled_up, panel_begin, panel_end);
+  multiply_untiled(gate, own);
+  multiply_untiled(up, own);
+  const int64_t rows = is_fused(gate, up, down) ? gate.untiled_rows : gate.args.tokens;
   const auto count = static_cast<int32_t>(end - begin);
-  for (int64_t row = 0; row < untiled_gate.args.tokens; row++) {
+  for (int64_t row = 0; row < rows && count > 0; row++) {
     float* const gated = work_.gate + row * gate.args.y_stride + begin;
     ops_.silu_multiply(gated, work_.up + row * up.args.y_stride + begin, count);
     if (row >= down.untiled_rows) {
@@ -256,6 +300,14 @@ void CpuBackend::gated_share(const Product& gate, const Product& up, const Produ
       linear_.quantize_row(gated, count, work_.gated + row * (width / kBlockColumns) + units.begin);
     }
   }
+}
+
+void CpuBackend::fused_share(const Product& gate, const Product& up, Range rows, Range panels) const {
+  if (rows.begin >= rows.end || panels.begin >= panels.end) return;
+  tile_kernels_->gated({gate.args.w, up.args.w, gate.tiles + tiled_elements(rows.begin, gate.args.w.cols),
+                        static_cast<int32_t>(rows.end - rows.begin),
+                        work_.gated_tiles + tiled_elements(rows.begin, shape_.mlp_width)},
+                       panels.begin, panels.end);
 }
 
 // Whether all three products of some rows are of tiles.

@@ -286,6 +286,24 @@ TEST(CpuBackend, ChunksBatchAndThreadsChangeNoBit) {
   }
 }
 
+// So many prompt rows that the members divide them, beside generated ones.
+TEST(CpuBackend, LongPromptsAreDividedWithoutAChange) {
+  const std::vector<TokenId> prompt = random_tokens(397, kSeed + 3);
+  const TinyModel model(DType::kQ8_0, RopeStyle::kHalves, true);
+  for (const std::string& isa : supported_isas()) {
+    if (isa == "reference") continue;  // slow, and nothing is divided
+    SCOPED_TRACE(isa);
+    const std::vector<std::vector<float>> whole = Running(model, isa, 1).step({{0, prompt}});
+    Running running(model, isa, 2);
+    running.step({{1, random_tokens(5, 1)}});
+    std::vector<std::vector<float>> logits =
+        running.step({{1, random_tokens(1, 2), RowRole::kGenerated}, {0, prompt}});
+    logits.erase(logits.begin());
+    expect_same_logits(whole, logits, 0);
+    if (HasFatalFailure()) return;
+  }
+}
+
 // Those of generated rows; prompts have an arithmetic of their own where there are tiles.
 TEST(CpuBackend, EveryIsaGivesTheSameBits) {
   const std::vector<TokenId> tokens = random_tokens(60, kSeed + 1);
