@@ -148,7 +148,7 @@ int run(const Options& options) {
   double peak_bytes = 0.0;
   {
     const std::unique_ptr<ThreadTeam> team = ThreadTeam::create(options.threads).value();
-    peak_bytes = measure_read_bytes_per_second(*isa, *team);
+    peak_bytes = measure_read_bytes_per_second(*isa, *team, 128 << 20);
   }
   const double lanes = *isa >= Isa::kAvx512 ? 2.0 : 1.0;
   const double peak_macs = isa_supported(Isa::kAvx2) ? measure_fma_lanes8() * lanes * options.threads : 1e9;

@@ -155,7 +155,8 @@ int run(const Options& options) {
   if (!isa.ok()) return std::fprintf(stderr, "%s\n", isa.error().message.c_str()), 2;
   auto team = ThreadTeam::create(options.threads);
   if (!team.ok()) return std::fprintf(stderr, "%s\n", team.error().message.c_str()), 2;
-  const Peaks peaks = {measure_read_bytes_per_second(*isa, **team), measure_macs_per_second(*isa, **team)};
+  const Peaks peaks = {measure_read_bytes_per_second(*isa, **team, kCycledBytes),
+                       measure_macs_per_second(*isa, **team)};
   std::printf("%s, %d threads: reads %.2f GB/s, multiplies %.1f GMAC/s\n",
               std::string(isa_name(*isa)).c_str(), options.threads, peaks.bytes_per_second * 1e-9,
               peaks.macs_per_second * 1e-9);

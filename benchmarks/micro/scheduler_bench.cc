@@ -34,7 +34,7 @@ class NullBackend final : public Backend {
   Result<Weight> prepare_weight(const TensorView&, WeightUse) override { return Weight{}; }
   int64_t reserve_bytes(const ModelShape&, const KvOptions&, const StepLimits&) const override { return 0; }
   Result<void> reserve(const ModelShape&, const KvOptions&, const StepLimits&) override { return {}; }
-  DevicePeaks measure_peaks() override { return {}; }
+  DevicePeaks measure_peaks(int64_t) override { return {}; }
   void begin_sequence(int32_t, std::span<const TokenId>) override {}
   void end_sequence(int32_t) override {}
   void forward(const Batch&, const Forward&) override {}

@@ -74,7 +74,7 @@ Result<PerfBench> PerfBench::create(Backend& backend, const Model& model, const 
   kv.blocks = static_cast<int32_t>(bench.blocks_.size());
   RETURN_IF_ERROR(backend.reserve(model.config().shape, kv, limits));
   RETURN_IF_ERROR(backend.prepare_steps([&model](Backend& b, const StepShape& s) { model.forward(b, s); }));
-  bench.peaks_ = backend.measure_peaks();
+  bench.peaks_ = backend.measure_peaks(model.step_weight_bytes());
   return bench;
 }
 

@@ -89,7 +89,7 @@ class FakeBackend final : public Backend {
   Result<Weight> prepare_weight(const TensorView&, WeightUse) override { return Weight{}; }
   int64_t reserve_bytes(const ModelShape&, const KvOptions&, const StepLimits&) const override { return 0; }
   Result<void> reserve(const ModelShape&, const KvOptions&, const StepLimits&) override { return {}; }
-  DevicePeaks measure_peaks() override { return {}; }
+  DevicePeaks measure_peaks(int64_t) override { return {}; }
 
   void begin_sequence(int32_t slot, std::span<const TokenId> prompt) override {
     CHECK(!prompt.empty());

@@ -37,8 +37,9 @@ struct DeviceInfo {
 // Measured on this machine with the backend's own threads, for the roofline fractions of benchmarks.
 struct DevicePeaks {
   double read_bytes_per_second = 0;  // streaming from memory
-  double macs_per_second =
-      0;  // multiply-accumulates of the widest integer dot product that the ISA path uses
+  // Multiply-accumulates of the fastest kind of product that the ISA's path for prompts uses: tiles of BF16,
+  // dot products of integers.
+  double macs_per_second = 0;
 };
 
 struct StepShape {
@@ -98,7 +99,8 @@ class Backend {
   // steps. Errors: kDeviceFault, kOutOfMemory.
   virtual Result<void> prepare_steps(const Forward& /*forward*/) { return {}; }
 
-  virtual DevicePeaks measure_peaks() = 0;
+  // What steps that read so many bytes of memory again and again can reach at best: a cache may hold them.
+  virtual DevicePeaks measure_peaks(int64_t working_set_bytes) = 0;
 
   // --- step time
   // -------------------------------------------------------------------------------------------------------------------

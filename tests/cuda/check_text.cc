@@ -63,7 +63,7 @@ class Expanding final : public Backend {
   Result<void> reserve(const ModelShape& shape, const KvOptions& kv, const StepLimits& limits) override {
     return inner_->reserve(shape, kv, limits);
   }
-  DevicePeaks measure_peaks() override { return inner_->measure_peaks(); }
+  DevicePeaks measure_peaks(int64_t bytes) override { return inner_->measure_peaks(bytes); }
   void begin_sequence(int32_t slot, std::span<const TokenId> prompt) override {
     inner_->begin_sequence(slot, prompt);
   }

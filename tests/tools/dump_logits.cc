@@ -71,7 +71,7 @@ class HiddenTap final : public Backend {
                                const hussar::StepLimits& limits) override {
     return inner_.reserve(shape, kv, limits);
   }
-  hussar::DevicePeaks measure_peaks() override { return inner_.measure_peaks(); }
+  hussar::DevicePeaks measure_peaks(int64_t bytes) override { return inner_.measure_peaks(bytes); }
   void begin_sequence(int32_t slot, std::span<const hussar::TokenId> prompt) override {
     inner_.begin_sequence(slot, prompt);
   }

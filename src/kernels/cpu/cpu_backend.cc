@@ -176,8 +176,9 @@ void CpuBackend::fill_rope_tables() {
   });
 }
 
-DevicePeaks CpuBackend::measure_peaks() {
-  return {measure_read_bytes_per_second(isa_, *team_), measure_macs_per_second(isa_, *team_)};
+DevicePeaks CpuBackend::measure_peaks(int64_t working_set_bytes) {
+  return {measure_read_bytes_per_second(isa_, *team_, working_set_bytes),
+          measure_macs_per_second(isa_, *team_)};
 }
 
 void CpuBackend::begin_sequence(int32_t slot, std::span<const TokenId> prompt) {

@@ -313,7 +313,7 @@ StepInputs CudaBackend::device_inputs(const InputLayout& layout) const {
   return in;
 }
 
-DevicePeaks CudaBackend::measure_peaks() {
+DevicePeaks CudaBackend::measure_peaks(int64_t /*working_set_bytes*/) {
   const auto read = measure_read_bytes_per_second(stream_);
   const auto macs = measure_macs_per_second(stream_, multiprocessors_);
   if (!read.ok() || !macs.ok()) return {};

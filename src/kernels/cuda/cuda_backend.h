@@ -61,7 +61,7 @@ class CudaBackend final : public Backend {
                         const StepLimits& limits) const override;
   Result<void> reserve(const ModelShape& shape, const KvOptions& kv, const StepLimits& limits) override;
   Result<void> prepare_steps(const Forward& forward) override;
-  DevicePeaks measure_peaks() override;
+  DevicePeaks measure_peaks(int64_t working_set_bytes) override;
 
   void begin_sequence(int32_t slot, std::span<const TokenId> prompt) override;
   void end_sequence(int32_t slot) override;
