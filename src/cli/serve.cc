@@ -200,7 +200,8 @@ Result<void> serve(const ServeOptions& options, Interrupts* interrupts) {
       options.served_name.empty() ? model_label(options.load.model) : options.served_name;
   ServerOptions server_options = options.server;
   server_options.defaults = model->generation.defaults;
-  GrammarCompiler grammars(options.grammar, answer_bytes_table(model->tokenizer), model->stop_ids, {});
+  GrammarCompiler grammars(options.grammar, [&model] { return answer_bytes_table(model->tokenizer); },
+                           model->stop_ids, {});
   ServerContext context = model->server_context(served_name);
   context.grammars = &grammars;
   ASSIGN_OR_RETURN(const std::unique_ptr<Server> server, Server::start(server_options, context));

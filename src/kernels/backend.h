@@ -140,8 +140,9 @@ class Backend {
 
   // --- tests and tools only
   // ------------------------------------------------------------------------------------------------------------
-  virtual Result<void> read_activation(Activation a,
-                                       std::span<float> out) = 0;  // [T, width] of the last step
+  // [T, width] of the last step: kHidden between the operations of its forward pass, the others before the
+  // MLP that follows them. Later it may be anything.
+  virtual Result<void> read_activation(Activation a, std::span<float> out) = 0;
   virtual Result<void> read_logits(int32_t logit_row,
                                    std::span<float> out) = 0;  // [vocab], before sampling changes
 };
