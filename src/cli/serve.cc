@@ -135,7 +135,9 @@ void print_banner(const LoadedModel& model, const std::string& url) {
   std::printf("hussar %s\n", hussar_version().c_str());
   std::printf("model    %s (%s), %s, %s\n", model.name.c_str(), model.architecture.c_str(),
               model.format.c_str(), bytes_text(model.file_bytes).c_str());
-  std::printf("device   %s, %s, %d threads\n", device.device.c_str(), device.isa.c_str(), device.threads);
+  std::printf("device   %s, %s, %d threads", device.device.c_str(), device.isa.c_str(), device.threads);
+  if (device.memory_nodes > 1) std::printf(", memory in %d NUMA nodes", device.memory_nodes);
+  std::printf("\n");
   std::printf("memory   %lld tokens of KV cache, at most %d a request (%s)\n",
               static_cast<long long>(model.kv_tokens()), model.kv.context_max,
               bytes_text(model.kv.bytes).c_str());
@@ -161,6 +163,7 @@ void log_ready(const LoadedModel& model, const std::string& url) {
             {"device", device.device},
             {"isa", device.isa},
             {"threads", std::to_string(device.threads)},
+            {"memory_nodes", std::to_string(device.memory_nodes)},
             {"kv_tokens", std::to_string(model.kv_tokens())},
             {"context", std::to_string(model.kv.context_max)},
             {"defaults", defaults_text(model.generation.defaults)},

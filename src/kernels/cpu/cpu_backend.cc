@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/processors.h"
 #include "kernels/cpu/dequantize.h"
 #include "kernels/cpu/peaks.h"
 
@@ -15,10 +16,10 @@ Result<std::unique_ptr<Backend>> make_cpu_backend(const CpuOptions& options) {
   constexpr int32_t kThreadsMax = 1024;
   if (options.threads < 0 || options.threads > kThreadsMax) {
     return Error{ErrorCode::kInvalid,
-                 "threads must be 0 (as many as there are) to " + std::to_string(kThreadsMax), "threads"};
+                 "threads must be 0 (one for each core) to " + std::to_string(kThreadsMax), "threads"};
   }
   ASSIGN_OR_RETURN(const cpu::Isa isa, cpu::choose_isa(options.isa));
-  const int32_t threads = options.threads > 0 ? options.threads : cpu::available_processors();
+  const int32_t threads = options.threads > 0 ? options.threads : cpu::available_cores();
   ASSIGN_OR_RETURN(std::unique_ptr<cpu::ThreadTeam> team, cpu::ThreadTeam::create(threads));
   return std::unique_ptr<Backend>(std::make_unique<cpu::CpuBackend>(isa, std::move(team)));
 }
@@ -61,6 +62,7 @@ CpuBackend::CpuBackend(Isa isa, std::unique_ptr<ThreadTeam> team)
   info_.device = "cpu";
   info_.isa = isa_name(isa);
   info_.threads = team_->size();
+  info_.memory_nodes = count_memory_nodes(allowed_processors());
   info_.steps_in_flight_max = 1;
   info_.kv_block_tokens = kKvBlockTokens;
   info_.takes_back = true;
