@@ -118,6 +118,7 @@ Result<EngineOptions> plan_engine(const ModelLoadOptions& options, const ModelCo
       static_cast<int32_t>(options.step_tokens_max > 0 ? options.step_tokens_max : backend.info().step_rows);
   if (options.step_tokens_max == 0)
     engine.step_tokens_max = std::max(engine.step_tokens_max, engine.running_max);
+  engine.itl_ms_max = options.itl_ms_max;
   engine.prefix_cache = options.prefix_cache == "on";
   engine.mask_threads = static_cast<int32_t>(options.mask_threads);
   engine.mask_states_max = options.mask_states_max;

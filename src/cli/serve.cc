@@ -112,6 +112,8 @@ void add_flags(FlagTable* flags, ServeOptions* o) {
   flags->add_choice("--draft-mode", &o->load.draft_mode, {"faster", "always"}, "when to guess");
   flags->add_int("--step-tokens", &o->load.step_tokens_max, 0, 1 << 16,
                  "tokens of one step; 0: 512 on a CPU, 8192 on a GPU");
+  flags->add_int("--itl-ms-max", &o->load.itl_ms_max, 0, 60'000,
+                 "of a step that answers wait for while prompts are read; 0: no bound");
   flags->add_choice("--log-format", &o->log_format, {"text", "json"}, "of log lines");
   flags->add_choice("--log-level", &o->log_level, {"debug", "info", "warning", "error"}, "least shown");
   add_access_flags(flags, &o->server);
