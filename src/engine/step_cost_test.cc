@@ -84,5 +84,20 @@ TEST(StepCost, PromptRowsStayWithinABound) {
   EXPECT_EQ(cost.prompt_rows_within(0, 4, 500), 500) << "no bound";
 }
 
+TEST(StepCost, TheMoreEstimatesAreOffTheFewerPromptRowsFit) {
+  StepCost steady, noisy;
+  for (int round = 0; round < 800; ++round) {
+    const double noise = round % 2 == 0 ? 1.2 : 0.8;
+    for (StepCost* cost : {&steady, &noisy}) {
+      const double factor = cost == &noisy ? noise : 1;
+      cost->observe(0, 1 + round % 7, factor * truth(0, 1 + round % 7));
+      cost->observe(20 + 30 * (round % 5), 0, factor * truth(20 + 30 * (round % 5), 0));
+      cost->observe(40, 3, factor * truth(40, 3));
+    }
+  }
+  EXPECT_LT(noisy.prompt_rows_within(0.03, 4, 500), steady.prompt_rows_within(0.03, 4, 500));
+  EXPECT_GT(noisy.prompt_rows_within(0.03, 4, 500), StepCost::kPromptRowsMin);
+}
+
 }  // namespace
 }  // namespace hussar
