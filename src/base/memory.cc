@@ -11,6 +11,8 @@
 #include <optional>
 #include <sstream>
 
+#include "base/cgroups.h"
+
 namespace hussar {
 namespace {
 
@@ -61,32 +63,12 @@ int64_t cgroup_room(const std::string& folder, const CgroupFiles& files) {
   return std::max<int64_t>(0, *limit - std::max<int64_t>(0, *usage - droppable));
 }
 
-// The group and all above it: each of them may have a limit. Inside a container the path may be the host's
-// and not be there; the mount's root is then the container's own group.
-int64_t least_room(const std::string& mount, std::string path, const CgroupFiles& files) {
-  int64_t room = cgroup_room(mount, files);
-  while (path.size() > 1) {
-    room = std::min(room, cgroup_room(mount + path, files));
-    path.resize(std::max<size_t>(path.rfind('/'), 0));
-  }
-  return room;
-}
-
 int64_t cgroups_room(const std::string& root) {
   int64_t room = kUnlimited;
-  std::istringstream lines(read_file(root + "/proc/self/cgroup"));
-  for (std::string line; std::getline(lines, line);) {  // "4:memory:/path", or "0::/path" for version 2
-    const size_t first = line.find(':');
-    const size_t second = first == std::string::npos ? first : line.find(':', first + 1);
-    if (second == std::string::npos) continue;
-    const std::string controllers = "," + line.substr(first + 1, second - first - 1) + ",";
-    const std::string path = line.substr(second + 1);
-    if (controllers == ",,") {
-      room = std::min(room, least_room(root + "/sys/fs/cgroup", path, kVersion2));
-    } else if (controllers.find(",memory,") != std::string::npos) {
-      room = std::min(room, least_room(root + "/sys/fs/cgroup/memory", path, kVersion1));
-    }
-  }
+  for (const std::string& folder : cgroup_folders("", root))
+    room = std::min(room, cgroup_room(folder, kVersion2));
+  for (const std::string& folder : cgroup_folders("memory", root))
+    room = std::min(room, cgroup_room(folder, kVersion1));
   return room;
 }
 

@@ -18,12 +18,27 @@ std::optional<int32_t> cuda_ordinal(std::string_view device) {
   return ordinal;
 }
 
+// "auto" and "0" are 0: as the backend chooses.
+Result<int32_t> parse_threads(std::string_view text) {
+  constexpr int32_t kThreadsMax = 1024;
+  int32_t threads = 0;
+  if (text == "auto") return threads;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), threads);
+  if (error == std::errc() && end == text.data() + text.size() && threads >= 0 && threads <= kThreadsMax)
+    return threads;
+  return Error{ErrorCode::kInvalid,
+               "must be auto or a number from 1 to " + std::to_string(kThreadsMax) + ", not '" +
+                   std::string(text) + "'",
+               "--threads"};
+}
+
 }  // namespace
 
 void add_device_flags(FlagTable* flags, DeviceOptions* options) {
   flags->add_string("--device", &options->device, "DEVICE", "cpu, cuda:0, or auto: a GPU where there is one");
   flags->add_double("--gpu-memory", &options->gpu_memory, 0.05, 1.0, "share of the GPU's memory to take");
-  flags->add_int("--threads", &options->threads, 0, 1024, "CPU threads; 0: all that it may use");
+  flags->add_string("--threads", &options->threads, "COUNT",
+                    "CPU threads, 1 to 1024; auto: one for each core");
   flags->add_choice("--isa", &options->isa, {"auto", "reference", "reference-tiles", "avx2", "avx512", "amx"},
                     "kernels to use");
   flags->add_choice("--kv-type", &options->kv_type, {"auto", "f16", "bf16"},
@@ -33,7 +48,8 @@ void add_device_flags(FlagTable* flags, DeviceOptions* options) {
 Result<std::unique_ptr<Backend>> open_backend(const DeviceOptions& options) {
   const bool choose_cuda = options.device == "auto" && cuda_device_count() > 0;
   if (options.device == "cpu" || (options.device == "auto" && !choose_cuda)) {
-    return make_cpu_backend({.threads = static_cast<int32_t>(options.threads), .isa = options.isa});
+    ASSIGN_OR_RETURN(const int32_t threads, parse_threads(options.threads));
+    return make_cpu_backend({.threads = threads, .isa = options.isa});
   }
   const std::optional<int32_t> ordinal = choose_cuda ? std::optional(0) : cuda_ordinal(options.device);
   if (!ordinal) {

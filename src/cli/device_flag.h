@@ -13,7 +13,7 @@ namespace hussar {
 struct DeviceOptions {
   std::string device = "auto";  // "cpu", "cuda:0", or "auto": the first CUDA device where there is one
   std::string kv_type = "auto";
-  int64_t threads = 0;
+  std::string threads = "auto";  // or a number of them
   std::string isa = "auto";
   double gpu_memory = 0.9;  // share of a CUDA device's memory
 };

@@ -118,6 +118,7 @@ Result<EngineOptions> plan_engine(const ModelLoadOptions& options, const ModelCo
       static_cast<int32_t>(options.step_tokens_max > 0 ? options.step_tokens_max : backend.info().step_rows);
   if (options.step_tokens_max == 0)
     engine.step_tokens_max = std::max(engine.step_tokens_max, engine.running_max);
+  engine.itl_ms_max = options.itl_ms_max;
   engine.prefix_cache = options.prefix_cache == "on";
   engine.mask_threads = static_cast<int32_t>(options.mask_threads);
   engine.mask_states_max = options.mask_states_max;
@@ -173,8 +174,10 @@ ServerContext LoadedModel::server_context(const std::string& served_name) const 
           .created_unix_seconds = file_unix_seconds};
 }
 
-Result<std::unique_ptr<LoadedModel>> load_model(const ModelLoadOptions& options,
-                                                const std::function<void(int64_t, int64_t)>& progress) {
+namespace {
+
+Result<std::unique_ptr<LoadedModel>> load_file(const ModelLoadOptions& options,
+                                               const std::function<void(int64_t, int64_t)>& progress) {
   ASSIGN_OR_RETURN(const ModelFile file, open_model(options.model));
   ASSIGN_OR_RETURN(const ModelConfig config, read_model_config(file));
   ASSIGN_OR_RETURN(GenerationConfig generation, read_generation(file, options.generation_config));
@@ -185,12 +188,21 @@ Result<std::unique_ptr<LoadedModel>> load_model(const ModelLoadOptions& options,
   auto model = Model::load(file, *backend, weight_choice(options.weights), progress);
   ASSIGN_OR_RETURN(TextParts parts, text.get());
   if (!model.ok()) return std::move(model).error();
-  return_freed_memory();
   std::unique_ptr<LoadedModel> loaded = std::move(parts.model);
   loaded->generation = std::move(generation);
   ASSIGN_OR_RETURN(const EngineOptions engine, plan_engine(options, config, *backend, &loaded->kv));
   ASSIGN_OR_RETURN(loaded->engine, Engine::start(engine, std::move(backend), std::move(*model),
                                                  std::move(parts.answer_bytes)));
+  return loaded;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<LoadedModel>> load_model(const ModelLoadOptions& options,
+                                                const std::function<void(int64_t, int64_t)>& progress) {
+  auto loaded = load_file(options, progress);
+  // What the file's metadata took too: its vocabulary stood there in a second copy.
+  return_freed_memory();
   return loaded;
 }
 

@@ -32,6 +32,7 @@ struct ModelLoadOptions {
   int64_t queue_tokens_max = 4 << 20;
   int64_t priority_ageing_ms = 1000;
   int64_t step_tokens_max = 0;  // 0: what suits the device
+  int64_t itl_ms_max = 0;       // 0: no bound
   std::string prefix_cache = "on";
   int64_t mask_threads = 2;
   int64_t draft_tokens_max = 8;

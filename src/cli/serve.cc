@@ -112,6 +112,8 @@ void add_flags(FlagTable* flags, ServeOptions* o) {
   flags->add_choice("--draft-mode", &o->load.draft_mode, {"faster", "always"}, "when to guess");
   flags->add_int("--step-tokens", &o->load.step_tokens_max, 0, 1 << 16,
                  "tokens of one step; 0: 512 on a CPU, 8192 on a GPU");
+  flags->add_int("--itl-ms-max", &o->load.itl_ms_max, 0, 60'000,
+                 "of a step that answers wait for while prompts are read; 0: no bound");
   flags->add_choice("--log-format", &o->log_format, {"text", "json"}, "of log lines");
   flags->add_choice("--log-level", &o->log_level, {"debug", "info", "warning", "error"}, "least shown");
   add_access_flags(flags, &o->server);
@@ -135,7 +137,9 @@ void print_banner(const LoadedModel& model, const std::string& url) {
   std::printf("hussar %s\n", hussar_version().c_str());
   std::printf("model    %s (%s), %s, %s\n", model.name.c_str(), model.architecture.c_str(),
               model.format.c_str(), bytes_text(model.file_bytes).c_str());
-  std::printf("device   %s, %s, %d threads\n", device.device.c_str(), device.isa.c_str(), device.threads);
+  std::printf("device   %s, %s, %d threads", device.device.c_str(), device.isa.c_str(), device.threads);
+  if (device.memory_nodes > 1) std::printf(", memory in %d NUMA nodes", device.memory_nodes);
+  std::printf("\n");
   std::printf("memory   %lld tokens of KV cache, at most %d a request (%s)\n",
               static_cast<long long>(model.kv_tokens()), model.kv.context_max,
               bytes_text(model.kv.bytes).c_str());
@@ -161,6 +165,7 @@ void log_ready(const LoadedModel& model, const std::string& url) {
             {"device", device.device},
             {"isa", device.isa},
             {"threads", std::to_string(device.threads)},
+            {"memory_nodes", std::to_string(device.memory_nodes)},
             {"kv_tokens", std::to_string(model.kv_tokens())},
             {"context", std::to_string(model.kv.context_max)},
             {"defaults", defaults_text(model.generation.defaults)},
@@ -200,7 +205,8 @@ Result<void> serve(const ServeOptions& options, Interrupts* interrupts) {
       options.served_name.empty() ? model_label(options.load.model) : options.served_name;
   ServerOptions server_options = options.server;
   server_options.defaults = model->generation.defaults;
-  GrammarCompiler grammars(options.grammar, answer_bytes_table(model->tokenizer), model->stop_ids, {});
+  GrammarCompiler grammars(options.grammar, [&model] { return answer_bytes_table(model->tokenizer); },
+                           model->stop_ids, {});
   ServerContext context = model->server_context(served_name);
   context.grammars = &grammars;
   ASSIGN_OR_RETURN(const std::unique_ptr<Server> server, Server::start(server_options, context));

@@ -22,9 +22,12 @@ struct EngineOptions {
   int32_t context_max = 0;  // positions of one sequence: prompt and answer
   int32_t kv_blocks = 0;    // of the pool
   KvType kv_type = KvType::kF16;
-  int32_t running_max = 64;            // sequences that run at once
-  int32_t queue_max = 256;             // requests that wait
-  int32_t step_tokens_max = 512;       // rows of one step; at least running_max
+  int32_t running_max = 64;       // sequences that run at once
+  int32_t queue_max = 256;        // requests that wait
+  int32_t step_tokens_max = 512;  // rows of one step; at least running_max
+  // A step that generates takes no more prompt rows than lets it end in so many milliseconds, by the steps
+  // before it; 0: as many as fit.
+  int64_t itl_ms_max = 0;
   int64_t queue_tokens_max = 4 << 20;  // of their prompts and answers at most
   int64_t priority_ageing_ms = 1000;   // of waiting make up for one step of priority
   bool prefix_cache = true;

@@ -33,6 +33,7 @@ SchedulerLimits scheduler_limits(const EngineOptions& options, const DeviceInfo&
   limits.running_max = options.running_max;
   limits.queue_max = options.queue_max;
   limits.step_tokens_max = options.step_tokens_max;
+  limits.step_seconds_max = static_cast<double>(options.itl_ms_max) / 1000;
   limits.priority_ageing_ms = options.priority_ageing_ms;
   limits.prefix_cache = options.prefix_cache;
   limits.cache_generated = device.roles_agree;
@@ -511,6 +512,7 @@ Result<void> validate_options(const EngineOptions& options) {
   RETURN_IF_ERROR(at_least("mask_states_max", options.mask_states_max, 1));
   RETURN_IF_ERROR(at_least("mask_wait_us_max", options.mask_wait_us_max, 0));
   RETURN_IF_ERROR(at_least("queue_tokens_max", options.queue_tokens_max, 1));
+  RETURN_IF_ERROR(at_least("itl_ms_max", options.itl_ms_max, 0));
   RETURN_IF_ERROR(at_least("priority_ageing_ms", options.priority_ageing_ms, 1));
   return at_least("step_tokens_max", options.step_tokens_max, options.running_max);
 }

@@ -59,7 +59,8 @@ void Forecast::run(const ForecastLimits& limits, const StepCost& cost, std::span
     if (active_.empty()) return;
     const auto decodes = [](const Active& a) { return a.job.prompt_left == 0; };
     const auto decoding = static_cast<int32_t>(std::ranges::count_if(active_, decodes));
-    const int32_t rows = split_prompts(std::max(0, limits.step_tokens_max - decoding));
+    const int32_t room = std::max(0, limits.step_tokens_max - decoding);
+    const int32_t rows = split_prompts(cost.prompt_rows_within(limits.step_seconds_max, decoding, room));
     // Until a prompt or an answer ends, all steps are alike: the shortest prompts stay the shortest.
     int32_t steps = std::numeric_limits<int32_t>::max();
     for (const Active& active : active_) {

@@ -19,6 +19,7 @@ struct ForecastJob {
 struct ForecastLimits {
   int32_t running_max = 0;
   int32_t step_tokens_max = 0;
+  double step_seconds_max = 0;   // as SchedulerLimits has it
   int64_t blocks_available = 0;  // beside those that `running` holds
 };
 

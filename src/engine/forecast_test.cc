@@ -48,7 +48,7 @@ TEST(Forecast, AgreesWithTheSchedulerOnRandomLoads) {
     }
     std::vector<double> ends;
     Forecast forecast;
-    forecast.run({limits.running_max, limits.step_tokens_max, blocks}, cost, {}, jobs, &ends);
+    forecast.run({limits.running_max, limits.step_tokens_max, 0, blocks}, cost, {}, jobs, &ends);
     const TimePoint began = world.now();
     while (world.turn()) {
     }
@@ -66,7 +66,7 @@ TEST(Forecast, WhatNeverFitsNeverEnds) {
   cost.observe(0, 1, 0.01);
   const std::vector<ForecastJob> jobs = {{10, 10, 2}, {10, 10, 9}, {10, 10, 1}};
   std::vector<double> ends;
-  Forecast().run({4, 64, 8}, cost, {}, jobs, &ends);
+  Forecast().run({4, 64, 0, 8}, cost, {}, jobs, &ends);
   EXPECT_TRUE(std::isfinite(ends[0]));
   EXPECT_TRUE(std::isinf(ends[1]));
   EXPECT_TRUE(std::isinf(ends[2])) << "nothing overtakes";
@@ -78,7 +78,7 @@ TEST(Forecast, AJobThatHasNothingLeftEndsAtOnce) {
   cost.observe(0, 1, 0.01);
   const std::vector<ForecastJob> running = {{0, 0, 3}}, waiting = {{0, 1, 3}};
   std::vector<double> ends;
-  Forecast().run({1, 64, 0}, cost, running, waiting, &ends);
+  Forecast().run({1, 64, 0, 0}, cost, running, waiting, &ends);
   EXPECT_EQ(ends[0], 0);
   EXPECT_NEAR(ends[1], 0.01, 1e-9);
 }

@@ -219,7 +219,8 @@ void Scheduler::plan_prompts(StepPlan* plan) {
   }
   if (pending_.empty()) return;
 
-  int32_t budget = limits_.step_tokens_max - plan->rows;
+  int32_t budget =
+      cost_.prompt_rows_within(limits_.step_seconds_max, plan->rows, limits_.step_tokens_max - plan->rows);
   const auto give = [&budget](Pending& pending, int32_t rows_max) {
     const int32_t rows = std::min({pending.left - pending.rows, rows_max, budget});
     pending.rows += rows;

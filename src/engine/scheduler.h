@@ -23,10 +23,13 @@
 namespace hussar {
 
 struct SchedulerLimits {
-  int32_t context_max = 2048;         // positions of one sequence: prompt and answer
-  int32_t running_max = 64;           // sequences that run at once; slots are 0 .. running_max - 1
-  int32_t queue_max = 256;            // requests that wait
-  int32_t step_tokens_max = 512;      // rows of one step; at least running_max, so that decoding always fits
+  int32_t context_max = 2048;     // positions of one sequence: prompt and answer
+  int32_t running_max = 64;       // sequences that run at once; slots are 0 .. running_max - 1
+  int32_t queue_max = 256;        // requests that wait
+  int32_t step_tokens_max = 512;  // rows of one step; at least running_max, so that decoding always fits
+  // While answers are generated, prompts get no more rows than let a step end in time by the cost of those
+  // before it (StepCost::prompt_rows_within); 0: as many as fit.
+  double step_seconds_max = 0;
   int64_t priority_ageing_ms = 1000;  // of waiting make up for one step of priority
   bool prefix_cache = true;
   // Blocks with generated tokens are published too: only where the device computes generated rows with the
@@ -93,7 +96,8 @@ struct SchedulerCounts {
 //     for memory. They return to the pool at once, or, when a plan that names them is under way, when that
 //     plan is committed.
 //  3. Every decoding sequence that doesn't sit out (a late mask, or see 6) runs in every step. Prompts share
-//  the rest: the oldest gets at least half of it, the rest goes to those with
+//  the rest, or what the bound on a step's time leaves of it: the oldest gets at least half of it, the rest
+//  goes to those with
 //     the fewest tokens left, so that a short prompt never waits for all of a long one, and a long one never
 //     waits for ever. A prompt whose next block another one is computing waits for that block instead of
 //     computing it a second time.

@@ -149,8 +149,9 @@ Clock::duration Scheduler::rest_of_step(TimePoint now) const {
 // REQUIRES: collect_running().
 void Scheduler::forecast(std::span<const ForecastJob> waiting, std::vector<double>* ends) {
   ends->clear();
-  forecast_.run({limits_.running_max, limits_.step_tokens_max, pool_.available() + ending_blocks_}, cost_,
-                running_jobs_, waiting, ends);
+  forecast_.run({limits_.running_max, limits_.step_tokens_max, limits_.step_seconds_max,
+                 pool_.available() + ending_blocks_},
+                cost_, running_jobs_, waiting, ends);
 }
 
 // Whether a promise that can be kept now could not be kept with `candidate`, which starts now, or waits for
@@ -225,8 +226,8 @@ Result<void> Scheduler::check_deadline(RequestId id, TimePoint now) {
   };
   const ForecastJob job = job_of(waiting.request);
   std::vector<double> ends;
-  forecast_.run({limits_.running_max, limits_.step_tokens_max, pool_.all()}, cost_, {}, std::span(&job, 1),
-                &ends);
+  forecast_.run({limits_.running_max, limits_.step_tokens_max, limits_.step_seconds_max, pool_.all()}, cost_,
+                {}, std::span(&job, 1), &ends);
   const double alone = ends[0];
   if (alone * room > left) {
     return Error{ErrorCode::kInvalid,

@@ -50,6 +50,15 @@ double StepCost::seconds(double prompt_rows, double generated_rows) const {
   return generated_.at(generated_rows) + added_row_seconds() * prompt_rows;
 }
 
+int32_t StepCost::prompt_rows_within(double seconds_max, int32_t generated_rows, int32_t room) const {
+  const double row = added_row_seconds();
+  if (seconds_max <= 0 || generated_rows == 0 || !known() || row <= 0) return room;
+  const double rows = (seconds_max / (1 + 2 * relative_error_) - seconds(0, generated_rows)) / row;
+  if (rows >= room) return room;
+  const int32_t groups = static_cast<int32_t>(std::max(rows, 0.0)) / kPromptRowsMin;
+  return std::min(room, std::max(1, groups) * kPromptRowsMin);
+}
+
 void StepCost::observe(int32_t prompt_rows, int32_t generated_rows, double seconds) {
   if (!(seconds > 0) || prompt_rows + generated_rows <= 0) return;
   if (known()) {

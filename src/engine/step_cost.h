@@ -20,6 +20,13 @@ class StepCost {
   double seconds(double prompt_rows, double generated_rows) const;
   double prompt_row_seconds() const;  // in a step of its own
   double added_row_seconds() const;   // to a step that generates
+  // How many prompt rows, at most `room`, a step may take beside `generated_rows` so that its estimate stays
+  // within `seconds_max` (0: no bound) even when it is off by twice the mean error: a multiple of
+  // kPromptRowsMin, since kernels take rows in groups. Never fewer than that where there is room: prompts go
+  // on even where the answers alone take longer. Without answers in the step nobody waits, and before the
+  // costs are known nobody can tell: all of the room then.
+  static constexpr int32_t kPromptRowsMin = 32;
+  int32_t prompt_rows_within(double seconds_max, int32_t generated_rows, int32_t room) const;
   // How far estimates were off lately, as a share of the estimate: what a promise should leave as room.
   double relative_error() const { return relative_error_; }
 

@@ -68,5 +68,36 @@ TEST(StepCost, NoticesASlowerMachineAndSurvivesAnOutlier) {
   EXPECT_NEAR(cost.seconds(0, 4), 2 * truth(0, 4), 0.05 * truth(0, 4));
 }
 
+TEST(StepCost, PromptRowsStayWithinABound) {
+  StepCost cost;
+  EXPECT_EQ(cost.prompt_rows_within(0.02, 4, 500), 500) << "nothing is known yet";
+  for (int round = 0; round < 800; ++round) {
+    cost.observe(0, 1 + round % 7, truth(0, 1 + round % 7));
+    cost.observe(20 + 30 * (round % 5), 0, truth(20 + 30 * (round % 5), 0));
+    cost.observe(40, 3, truth(40, 3));
+  }
+  EXPECT_EQ(cost.prompt_rows_within(0.02, 4, 500), 128) << "138 rows fit, whole groups of 32 of them";
+  EXPECT_EQ(cost.prompt_rows_within(0.02, 4, 100), 100) << "no more than there is room for";
+  EXPECT_EQ(cost.prompt_rows_within(0.005, 4, 500), 32) << "prompts go on where the answers take all of it";
+  EXPECT_EQ(cost.prompt_rows_within(0.005, 4, 10), 10);
+  EXPECT_EQ(cost.prompt_rows_within(0.02, 0, 500), 500) << "nobody waits";
+  EXPECT_EQ(cost.prompt_rows_within(0, 4, 500), 500) << "no bound";
+}
+
+TEST(StepCost, TheMoreEstimatesAreOffTheFewerPromptRowsFit) {
+  StepCost steady, noisy;
+  for (int round = 0; round < 800; ++round) {
+    const double noise = round % 2 == 0 ? 1.2 : 0.8;
+    for (StepCost* cost : {&steady, &noisy}) {
+      const double factor = cost == &noisy ? noise : 1;
+      cost->observe(0, 1 + round % 7, factor * truth(0, 1 + round % 7));
+      cost->observe(20 + 30 * (round % 5), 0, factor * truth(20 + 30 * (round % 5), 0));
+      cost->observe(40, 3, factor * truth(40, 3));
+    }
+  }
+  EXPECT_LT(noisy.prompt_rows_within(0.03, 4, 500), steady.prompt_rows_within(0.03, 4, 500));
+  EXPECT_GT(noisy.prompt_rows_within(0.03, 4, 500), StepCost::kPromptRowsMin);
+}
+
 }  // namespace
 }  // namespace hussar

@@ -129,7 +129,7 @@ Result<GrammarAnswerFrame> GrammarCompiler::Child::ask(const GrammarJobFrame& jo
   return answer;
 }
 
-GrammarCompiler::GrammarCompiler(const GrammarLimits& limits, std::vector<std::string> token_bytes,
+GrammarCompiler::GrammarCompiler(const GrammarLimits& limits, TokenBytes token_bytes,
                                  std::vector<TokenId> stop_ids, ChildCommand command)
     : limits_(limits),
       command_(std::move(command)),
@@ -206,12 +206,12 @@ Result<GrammarAnswerFrame> GrammarCompiler::ask_child(const GrammarSpec& spec) {
 
 Result<std::shared_ptr<GrammarCompiler::Child>> GrammarCompiler::ready_child() {
   if (vocabulary_ == nullptr) {
-    ASSIGN_OR_RETURN(vocabulary_, GrammarVocabulary::create(token_bytes_, stop_ids_));
+    ASSIGN_OR_RETURN(vocabulary_, GrammarVocabulary::create(token_bytes_(), stop_ids_));
   }
   std::lock_guard lock(child_mutex_);
   if (stopped_) return stopped_error();
   if (child_ == nullptr) {
-    ASSIGN_OR_RETURN(child_, Child::start(command_, {token_bytes_, stop_ids_}));
+    ASSIGN_OR_RETURN(child_, Child::start(command_, {token_bytes_(), stop_ids_}));
   }
   return child_;
 }

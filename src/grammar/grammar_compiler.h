@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -41,10 +42,12 @@ class GrammarCompiler {
     std::vector<std::string> arguments = {"compile-grammars"};
   };
 
-  // Starts nothing yet: a server that sees no grammar pays nothing. `token_bytes` and `stop_ids` as in
-  // GrammarVocabulary::create.
-  GrammarCompiler(const GrammarLimits& limits, std::vector<std::string> token_bytes,
-                  std::vector<TokenId> stop_ids, ChildCommand command);
+  using TokenBytes = std::function<std::vector<std::string>()>;
+
+  // Starts nothing yet: a server that sees no grammar pays nothing. What `token_bytes` makes, and `stop_ids`,
+  // as in GrammarVocabulary::create; it is called when a compiling process is started, and outlives this.
+  GrammarCompiler(const GrammarLimits& limits, TokenBytes token_bytes, std::vector<TokenId> stop_ids,
+                  ChildCommand command);
   ~GrammarCompiler();  // ends the compiling process
 
   // What compile() would give, when that is known already.
@@ -77,7 +80,7 @@ class GrammarCompiler {
   const GrammarLimits limits_;
   const ChildCommand command_;
   std::mutex compile_mutex_;  // held while a grammar is compiled; guards the next three
-  std::vector<std::string> token_bytes_;
+  const TokenBytes token_bytes_;
   std::vector<TokenId> stop_ids_;
   std::shared_ptr<const GrammarVocabulary> vocabulary_;
 

@@ -16,7 +16,7 @@ namespace hussar {
 namespace {
 
 std::unique_ptr<GrammarCompiler> compiler(const GrammarLimits& limits) {
-  return std::make_unique<GrammarCompiler>(limits, testing_token_bytes(), std::vector<TokenId>{kTestEnd},
+  return std::make_unique<GrammarCompiler>(limits, testing_token_bytes, std::vector<TokenId>{kTestEnd},
                                            GrammarCompiler::ChildCommand{HUSSAR_GRAMMAR_CHILD, {}});
 }
 
@@ -115,12 +115,12 @@ TEST(GrammarCompiler, TheCacheForgetsTheOldestFirst) {
 }
 
 TEST(GrammarCompiler, AProgramThatIsNotThereIsNotTheSendersFault) {
-  GrammarCompiler grammars({}, testing_token_bytes(), {kTestEnd}, {"/nowhere/hussar", {}});
+  GrammarCompiler grammars({}, testing_token_bytes, {kTestEnd}, {"/nowhere/hussar", {}});
   const auto none = grammars.compile(regex("a"));
   ASSERT_FALSE(none.ok());
   EXPECT_EQ(none.error().code, ErrorCode::kIo);
   EXPECT_FALSE(grammars.find(regex("a")));  // it is tried again
-  GrammarCompiler ends_at_once({}, testing_token_bytes(), {kTestEnd}, {"/bin/true", {}});
+  GrammarCompiler ends_at_once({}, testing_token_bytes, {kTestEnd}, {"/bin/true", {}});
   EXPECT_EQ(ends_at_once.compile(regex("a")).error().code, ErrorCode::kIo);
 }
 
@@ -147,7 +147,7 @@ TEST(GrammarCompiler, WhatTheMachineHadNoTimeForIsNotRemembered) {
   ASSERT_EQ(encode_frame(busy).size(), 24u);
   // Whatever it is asked, it says so once.
   const std::string script = "printf '\\030\\0\\0\\0\\0\\0\\0\\0" + escaped + "' >&0; exec cat > /dev/null";
-  GrammarCompiler grammars({}, testing_token_bytes(), {kTestEnd}, {"/bin/sh", {"-c", script}});
+  GrammarCompiler grammars({}, testing_token_bytes, {kTestEnd}, {"/bin/sh", {"-c", script}});
   const auto refused = grammars.compile(regex("a+"));
   ASSERT_FALSE(refused.ok());
   EXPECT_EQ(refused.error().code, ErrorCode::kFull) << refused.error().message;

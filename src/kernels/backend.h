@@ -24,6 +24,7 @@ struct DeviceInfo {
   std::string device;  // "cpu", "cuda:0 NVIDIA H100"
   std::string isa;     // "reference", "reference-tiles", "avx2", "avx512", "amx", "sm_90"
   int32_t threads = 1;
+  int32_t memory_nodes = 1;  // NUMA nodes of the processors that these threads may run on
   int32_t steps_in_flight_max = 1;
   bool takes_back = false;        // take_back() is there: tokens can be drafted
   int32_t step_rows = 512;        // of a step that keeps it busy without keeping others waiting for long
@@ -142,14 +143,15 @@ class Backend {
 
   // --- tests and tools only
   // ------------------------------------------------------------------------------------------------------------
-  virtual Result<void> read_activation(Activation a,
-                                       std::span<float> out) = 0;  // [T, width] of the last step
+  // [T, width] of the last step: kHidden between the operations of its forward pass, the others before the
+  // MLP that follows them. Later it may be anything.
+  virtual Result<void> read_activation(Activation a, std::span<float> out) = 0;
   virtual Result<void> read_logits(int32_t logit_row,
                                    std::span<float> out) = 0;  // [vocab], before sampling changes
 };
 
 struct CpuOptions {
-  int32_t threads = 0;       // 0: as many as the process may use
+  int32_t threads = 0;       // 0: one for each core that the process may use
   std::string isa = "auto";  // or "reference", "reference-tiles", "avx2", "avx512", "amx"
 };
 

@@ -1,6 +1,7 @@
 // Layouts of workspaces.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -15,15 +16,22 @@ class BorderCarver {
 
   template <typename T>
   T* take(int64_t count) {
-    std::byte* place = base_ == nullptr ? nullptr : base_ + used_bytes_;
+    std::byte* place = base_ == nullptr ? nullptr : base_ + place_bytes_;
     const int64_t bytes = count * static_cast<int64_t>(sizeof(T));
-    used_bytes_ += (bytes + kBorderBytes - 1) / kBorderBytes * kBorderBytes;
+    place_bytes_ += (bytes + kBorderBytes - 1) / kBorderBytes * kBorderBytes;
+    used_bytes_ = std::max(used_bytes_, place_bytes_);
     return reinterpret_cast<T*>(place);
   }
   int64_t used_bytes() const { return used_bytes_; }
 
+  // Where the next array will begin, counted from the buffer's begin.
+  int64_t place_bytes() const { return place_bytes_; }
+  // The next arrays lie over those taken since `place_bytes`: they are never in use at the same time.
+  void go_back(int64_t place_bytes) { place_bytes_ = place_bytes; }
+
  private:
   std::byte* base_;
+  int64_t place_bytes_ = 0;
   int64_t used_bytes_ = 0;
 };
 

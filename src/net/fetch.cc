@@ -1,12 +1,12 @@
 #include "net/fetch.h"
 
-#include <curl/curl.h>
-
 #include <algorithm>
 #include <cctype>
 #include <charconv>
 #include <memory>
 #include <string_view>
+
+#include "net/curl_library.h"
 
 namespace hussar {
 namespace {
@@ -24,15 +24,15 @@ std::string lower(std::string_view text) {
 }
 
 struct UrlDeleter {
-  void operator()(CURLU* url) const { curl_url_cleanup(url); }
+  void operator()(CURLU* url) const { curl_library().url_cleanup(url); }
 };
 using UrlHandle = std::unique_ptr<CURLU, UrlDeleter>;
 
 std::string url_part(CURLU* url, CURLUPart part, unsigned flags) {
   char* text = nullptr;
-  if (curl_url_get(url, part, &text, flags) != CURLUE_OK || text == nullptr) return "";
+  if (curl_library().url_get(url, part, &text, flags) != CURLUE_OK || text == nullptr) return "";
   std::string copy = text;
-  curl_free(text);
+  curl_library().free(text);
   return copy;
 }
 
@@ -63,7 +63,8 @@ struct Transfer {
     if (head_shown || is_redirect()) return true;
     head_shown = true;
     curl_off_t wait_s = 0;
-    if (curl_easy_getinfo(curl, CURLINFO_RETRY_AFTER, &wait_s) == CURLE_OK) head.retry_after_s = wait_s;
+    if (curl_library().easy_getinfo(curl, CURLINFO_RETRY_AFTER, &wait_s) == CURLE_OK)
+      head.retry_after_s = wait_s;
     if (on_head(head)) return true;
     ended = FetchEnd::kDeclined;
     return false;
@@ -151,7 +152,7 @@ FetchEnd end_of(CURLcode code, CURL* curl) {
       // Before the request could be sent it is the connection that failed: a proxy refused, a handshake was
       // reset.
       curl_off_t connected_us = 0;
-      curl_easy_getinfo(curl, CURLINFO_PRETRANSFER_TIME_T, &connected_us);
+      curl_library().easy_getinfo(curl, CURLINFO_PRETRANSFER_TIME_T, &connected_us);
       if (connected_us == 0) return FetchEnd::kUnreachable;
       return code == CURLE_OPERATION_TIMEDOUT ? FetchEnd::kStalled : FetchEnd::kBroken;
     }
@@ -162,9 +163,9 @@ FetchEnd end_of(CURLcode code, CURL* curl) {
 
 Result<UrlParts> parse_url(const std::string& url) {
   const Error bad{ErrorCode::kInvalid, "not a URL that begins with http:// or https://", ""};
-  const UrlHandle handle(curl_url());
+  const UrlHandle handle(curl_library().url());
   if (handle == nullptr || url.size() > kUrlBytesMax ||
-      curl_url_set(handle.get(), CURLUPART_URL, url.c_str(), 0) != CURLUE_OK) {
+      curl_library().url_set(handle.get(), CURLUPART_URL, url.c_str(), 0) != CURLUE_OK) {
     return bad;
   }
   UrlParts parts;
@@ -190,22 +191,22 @@ struct Fetcher::Impl {
 };
 
 Fetcher::Fetcher(const FetchOptions& options, std::function<bool()> stopped) {
-  static const CURLcode global = curl_global_init(CURL_GLOBAL_DEFAULT);
-  impl_ = new Impl{options, std::move(stopped), global == CURLE_OK ? curl_easy_init() : nullptr};
+  static const CURLcode global = curl_library().global_init(CURL_GLOBAL_DEFAULT);
+  impl_ = new Impl{options, std::move(stopped), global == CURLE_OK ? curl_library().easy_init() : nullptr};
   CHECK_NOTE(impl_->curl != nullptr, "libcurl could not be initialised");
 }
 
 Fetcher::~Fetcher() {
-  curl_easy_cleanup(impl_->curl);
+  curl_library().easy_cleanup(impl_->curl);
   delete impl_;
 }
 
 void Fetcher::Impl::prepare(const FetchRequest& request, const std::string& url, curl_slist* headers,
                             Transfer* transfer) {
-  curl_easy_reset(curl);  // keeps connections and their sessions
+  curl_library().easy_reset(curl);  // keeps connections and their sessions
   error_text[0] = '\0';
   const auto set = [this](CURLoption option, auto value) {
-    CHECK_NOTE(curl_easy_setopt(curl, option, value) == CURLE_OK, "a libcurl option was refused");
+    CHECK_NOTE(curl_library().easy_setopt(curl, option, value) == CURLE_OK, "a libcurl option was refused");
   };
   set(CURLOPT_URL, url.c_str());
   set(CURLOPT_PROTOCOLS_STR, "http,https");
@@ -242,24 +243,24 @@ void Fetcher::Impl::prepare(const FetchRequest& request, const std::string& url,
 FetchReply Fetcher::Impl::hop(const FetchRequest& request, const std::string& url, bool with_token,
                               Transfer* transfer) {
   // A body that arrives packed would have another length and other ranges.
-  curl_slist* headers = curl_slist_append(nullptr, "Accept-Encoding: identity");
+  curl_slist* headers = curl_library().slist_append(nullptr, "Accept-Encoding: identity");
   if (with_token)
-    headers = curl_slist_append(headers, ("Authorization: Bearer " + request.bearer_token).c_str());
+    headers = curl_library().slist_append(headers, ("Authorization: Bearer " + request.bearer_token).c_str());
   prepare(request, url, headers, transfer);
-  const CURLcode code = curl_easy_perform(curl);
+  const CURLcode code = curl_library().easy_perform(curl);
   FetchReply reply;
   reply.end = end_of(code, curl);
   if (code == CURLE_OK && !transfer->show_head()) reply.end = transfer->ended;
   const bool by_callback = code == CURLE_WRITE_ERROR || code == CURLE_ABORTED_BY_CALLBACK;
   if (by_callback) reply.end = transfer->ended;
-  curl_slist_free_all(headers);
+  curl_library().slist_free_all(headers);
   reply.head = transfer->head;
   if (reply.end == FetchEnd::kTooLong) {
     reply.message = "the answer is longer than it may be";
   } else if (reply.end == FetchEnd::kStopped) {
     reply.message = "interrupted";
   } else if (reply.end != FetchEnd::kDone && reply.end != FetchEnd::kDeclined) {
-    reply.message = error_text[0] != '\0' ? error_text : curl_easy_strerror(code);
+    reply.message = error_text[0] != '\0' ? error_text : curl_library().easy_strerror(code);
   }
   return reply;
 }
@@ -281,7 +282,7 @@ FetchReply Fetcher::get(const FetchRequest& request, const std::function<bool(co
       return reply;
     }
     const char* target = nullptr;
-    curl_easy_getinfo(impl_->curl, CURLINFO_REDIRECT_URL, &target);
+    curl_library().easy_getinfo(impl_->curl, CURLINFO_REDIRECT_URL, &target);
     const auto next = target != nullptr ? parse_url(target) : Error{};
     // The query of a redirect may hold a signature: only its host is ever shown.
     if (!next.ok()) {

@@ -95,9 +95,9 @@ class ServerTest : public ::testing::Test {
 
   // Before start().
   void with_grammars() {
-    grammars_ = std::make_unique<GrammarCompiler>(GrammarLimits{}, answer_bytes_table(tokenizer_),
-                                                  std::vector<TokenId>{kImEnd},
-                                                  GrammarCompiler::ChildCommand{HUSSAR_GRAMMAR_CHILD, {}});
+    grammars_ = std::make_unique<GrammarCompiler>(
+        GrammarLimits{}, [this] { return answer_bytes_table(tokenizer_); }, std::vector<TokenId>{kImEnd},
+        GrammarCompiler::ChildCommand{HUSSAR_GRAMMAR_CHILD, {}});
   }
 
   FakeEngine engine_;

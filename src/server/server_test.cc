@@ -265,7 +265,7 @@ TEST_F(ServerTest, AGrammarIsNotCompiledForAClientThatHasGone) {
   // A compiler that takes a second and has no answer then, and shows when it begins.
   const std::string began = ::testing::TempDir() + "compiler-began-" + std::to_string(getpid());
   grammars_ = std::make_unique<GrammarCompiler>(
-      GrammarLimits{}, answer_bytes_table(tokenizer_), std::vector<TokenId>{kImEnd},
+      GrammarLimits{}, [this] { return answer_bytes_table(tokenizer_); }, std::vector<TokenId>{kImEnd},
       GrammarCompiler::ChildCommand{"/bin/sh", {"-c", "touch " + began + "; exec sleep 1"}});
   start();
   const auto ask = [](const char* expression) {

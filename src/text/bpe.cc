@@ -20,9 +20,7 @@ uint64_t heap_entry(uint32_t rank, uint32_t index) { return uint64_t{rank} << 32
 Bpe::Bpe(const std::array<TokenId, 256>& byte_tokens, const std::vector<Merge>& merges)
     : byte_tokens_(byte_tokens) {
   CHECK(merges.size() < kNone / 2);
-  size_t slot_count = 16;
-  while (slot_count * 2 < merges.size() * 3) slot_count *= 2;
-  slots_.resize(slot_count);
+  slots_.resize(std::max<size_t>(16, merges.size() * 3 / 2 + 1));
   results_.reserve(merges.size());
   for (const Merge& merge : merges) {
     Slot& slot = slots_[slot_of(merge.left, merge.right)];
@@ -33,13 +31,12 @@ Bpe::Bpe(const std::array<TokenId, 256>& byte_tokens, const std::vector<Merge>& 
 
 // Where the pair stands, or would stand.
 size_t Bpe::slot_of(TokenId left, TokenId right) const {
-  const size_t mask = slots_.size() - 1;
   const uint64_t key = uint64_t{static_cast<uint32_t>(left)} << 32 | static_cast<uint32_t>(right);
   uint64_t hash = key * 0x9E3779B97F4A7C15u;  // 2^64 / golden ratio
   hash ^= hash >> 32;
-  size_t index = hash * 0x9E3779B97F4A7C15u >> 32 & mask;
+  size_t index = (hash * 0x9E3779B97F4A7C15u >> 32) * slots_.size() >> 32;  // fewer than 2^32 slots
   while (slots_[index].left >= 0 && (slots_[index].left != left || slots_[index].right != right))
-    index = (index + 1) & mask;
+    if (++index == slots_.size()) index = 0;
   return index;
 }
 

@@ -54,7 +54,7 @@ class Bpe {
 
   std::array<TokenId, 256> byte_tokens_;
   std::vector<TokenId> results_;  // [rank]
-  std::vector<Slot> slots_;       // hash table with open addressing, a power of two, at most two thirds full
+  std::vector<Slot> slots_;       // hash table with open addressing, at most two thirds full
 };
 
 }  // namespace hussar

@@ -1,7 +1,9 @@
 #include "text/spelling_table.h"
 
+#include <algorithm>
 #include <cstring>
 #include <random>
+#include <utility>
 
 #include "base/check.h"
 
@@ -37,18 +39,17 @@ uint64_t hash_of(std::string_view text) {
 
 }  // namespace
 
-SpellingTable::SpellingTable(size_t count_max) {
-  size_t slot_count = 16;
-  while (slot_count * 2 < count_max * 3) slot_count *= 2;
-  slots_.resize(slot_count);
+SpellingTable::SpellingTable(size_t count_max, std::function<std::string_view(TokenId)> spelling_of)
+    : spelling_of_(std::move(spelling_of)) {
+  slots_.resize(std::max<size_t>(16, count_max * 3 / 2 + 1));
 }
 
 size_t SpellingTable::slot_of(std::string_view spelling, uint64_t hash) const {
-  const size_t mask = slots_.size() - 1;
-  const auto tag = static_cast<uint32_t>(hash >> 32);
-  size_t index = hash & mask;
-  while (slots_[index].id >= 0 && (slots_[index].tag != tag || slots_[index].spelling != spelling))
-    index = (index + 1) & mask;
+  const auto tag = static_cast<uint32_t>(hash);
+  auto index = static_cast<size_t>(static_cast<unsigned __int128>(hash) * slots_.size() >> 64);
+  while (slots_[index].id >= 0 && (slots_[index].tag != tag || spelling_of_(slots_[index].id) != spelling)) {
+    if (++index == slots_.size()) index = 0;
+  }
   return index;
 }
 
@@ -57,7 +58,7 @@ bool SpellingTable::insert(std::string_view spelling, TokenId id) {
   const uint64_t hash = hash_of(spelling);
   Slot& slot = slots_[slot_of(spelling, hash)];
   if (slot.id >= 0) return false;
-  slot = {spelling, static_cast<uint32_t>(hash >> 32), id};
+  slot = {static_cast<uint32_t>(hash), id};
   ++count_;
   return true;
 }

@@ -123,8 +123,12 @@ struct Tokenizer::Impl {
   Impl(Vocabulary v, Pretokenizer p)
       : vocabulary(std::move(v)),
         pretokenizer(std::move(p)),
-        ids_by_spelling(vocabulary.tokens.size()),
-        ids_by_word(vocabulary.tokens.size()) {}
+        ids_by_spelling(
+            vocabulary.tokens.size(),
+            [this](TokenId id) -> std::string_view { return vocabulary.tokens[static_cast<size_t>(id)]; }),
+        ids_by_word(vocabulary.tokens.size(), [this](TokenId id) { return bytes_of(id); }) {}
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
 
   // What encode() needs from segment to segment.
   struct Work {
@@ -136,13 +140,18 @@ struct Tokenizer::Impl {
     Bpe::Scratch scratch;
   };
   void read_tokens();
+  Result<void> read_merges();
   void read_specials();
+  std::string_view bytes_of(TokenId id) const {
+    const size_t begin = bytes_begin[static_cast<size_t>(id)];
+    return std::string_view(bytes).substr(begin, bytes_begin[static_cast<size_t>(id) + 1] - begin);
+  }
   void encode_word(std::string_view word, Bpe::Scratch* scratch, std::vector<TokenId>* out) const;
   void encode_normal(std::string_view text, Work* work, std::vector<TokenId>* out) const;
   void encode_segment(std::string_view text, size_t begin, std::span<const ByteRange> foreign, Work* work,
                       std::vector<TokenId>* out) const;
 
-  const Vocabulary vocabulary;
+  Vocabulary vocabulary;  // without merges once those are read
   const Pretokenizer pretokenizer;
   std::string bytes;                // of all tokens, one after the other
   std::vector<size_t> bytes_begin;  // [tokens + 1]
@@ -180,13 +189,20 @@ void Tokenizer::Impl::read_tokens() {
       byte_tokens[static_cast<unsigned char>(spelling[0])] = id;
   }
   bytes_begin.push_back(bytes.size());
-  // Views into `bytes`, which moves no more from here on.
   for (const TokenId id : spelt_tokens) {
-    const std::string_view word(bytes.data() + bytes_begin[id], bytes_begin[id + 1] - bytes_begin[id]);
+    const std::string_view word = bytes_of(id);
     if (!ids_by_word.insert(word, id)) continue;
     word_token_bytes_max = std::max(word_token_bytes_max, word.size());
     if (word.size() == 1) byte_tokens[static_cast<unsigned char>(word[0])] = id;
   }
+}
+
+// The merges' text is needed no more then: it takes as much memory as the tokens'.
+Result<void> Tokenizer::Impl::read_merges() {
+  ASSIGN_OR_RETURN(const auto merges, parse_merges(vocabulary, ids_by_spelling));
+  bpe.emplace(byte_tokens, merges);
+  vocabulary.merges = {};
+  return {};
 }
 
 // REQUIRES: the ids of the rules are tokens.
@@ -219,8 +235,7 @@ Result<Tokenizer> Tokenizer::create(Vocabulary vocabulary) {
   impl->ignores_merges = impl->vocabulary.ignores_merges.value_or(impl->pretokenizer.ignores_merges());
   impl->read_tokens();
   impl->read_specials();
-  ASSIGN_OR_RETURN(const auto merges, parse_merges(impl->vocabulary, impl->ids_by_spelling));
-  impl->bpe.emplace(impl->byte_tokens, merges);
+  RETURN_IF_ERROR(impl->read_merges());
   return Tokenizer(std::move(impl));
 }
 
@@ -294,8 +309,7 @@ int32_t Tokenizer::vocab_size() const { return static_cast<int32_t>(impl_->vocab
 
 std::string_view Tokenizer::token_bytes(TokenId id) const {
   CHECK(id >= 0 && id < vocab_size());
-  const size_t begin = impl_->bytes_begin[id];
-  return std::string_view(impl_->bytes).substr(begin, impl_->bytes_begin[id + 1] - begin);
+  return impl_->bytes_of(id);
 }
 
 TokenKind Tokenizer::kind(TokenId id) const {

@@ -126,7 +126,9 @@ Result<void> read_tokens(const Json& document, const JsonObject& vocab, Vocabula
   ASSIGN_OR_RETURN(const std::vector<AddedToken> added,
                    read_added_tokens(document, kTokensMax - vocab.size()));
   // Which of the added ones are the model's own, by their place in `added`.
-  SpellingTable places(added.size());
+  SpellingTable places(added.size(), [&](TokenId place) -> std::string_view {
+    return *added[static_cast<size_t>(place)].content;
+  });
   for (size_t i = 0; i < added.size(); ++i) {
     if (!places.insert(*added[i].content, static_cast<TokenId>(i)))
       return json_invalid("added_tokens names " + quoted(*added[i].content) + " twice");
@@ -177,9 +179,13 @@ Result<void> read_merges(const Json& model, Vocabulary* v) {
     v->merges.push_back(*(*pair)[0].as_string() + ' ' + *(*pair)[1].as_string());
   }
   // Two readers could take different ones of them.
-  SpellingTable seen(v->merges.size());
-  for (const std::string& merge : v->merges) {
-    if (!seen.insert(merge, 0)) return json_invalid("model.merges has " + quoted(merge) + " twice");
+  SpellingTable seen(v->merges.size(), [&](TokenId place) -> std::string_view {
+    return v->merges[static_cast<size_t>(place)];
+  });
+  for (size_t i = 0; i < v->merges.size(); ++i) {
+    const std::string& merge = v->merges[i];
+    if (!seen.insert(merge, static_cast<TokenId>(i)))
+      return json_invalid("model.merges has " + quoted(merge) + " twice");
   }
   return {};
 }

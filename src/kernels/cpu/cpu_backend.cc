@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/processors.h"
 #include "kernels/cpu/dequantize.h"
 #include "kernels/cpu/peaks.h"
 
@@ -15,10 +16,10 @@ Result<std::unique_ptr<Backend>> make_cpu_backend(const CpuOptions& options) {
   constexpr int32_t kThreadsMax = 1024;
   if (options.threads < 0 || options.threads > kThreadsMax) {
     return Error{ErrorCode::kInvalid,
-                 "threads must be 0 (as many as there are) to " + std::to_string(kThreadsMax), "threads"};
+                 "threads must be 0 (one for each core) to " + std::to_string(kThreadsMax), "threads"};
   }
   ASSIGN_OR_RETURN(const cpu::Isa isa, cpu::choose_isa(options.isa));
-  const int32_t threads = options.threads > 0 ? options.threads : cpu::available_processors();
+  const int32_t threads = options.threads > 0 ? options.threads : cpu::available_cores();
   ASSIGN_OR_RETURN(std::unique_ptr<cpu::ThreadTeam> team, cpu::ThreadTeam::create(threads));
   return std::unique_ptr<Backend>(std::make_unique<cpu::CpuBackend>(isa, std::move(team)));
 }
@@ -61,6 +62,7 @@ CpuBackend::CpuBackend(Isa isa, std::unique_ptr<ThreadTeam> team)
   info_.device = "cpu";
   info_.isa = isa_name(isa);
   info_.threads = team_->size();
+  info_.memory_nodes = count_memory_nodes(allowed_processors());
   info_.steps_in_flight_max = 1;
   info_.kv_block_tokens = kKvBlockTokens;
   info_.takes_back = true;
@@ -99,39 +101,56 @@ Result<Weight> CpuBackend::prepare_vector(const TensorView& tensor) {
   return weight;
 }
 
-void CpuBackend::carve(Carver& carver, const ModelShape& s, const StepLimits& limits, Workspace* w) const {
-  const int64_t rows = limits.rows_max, wanted = limits.logit_rows_max, input_rows = std::max(rows, wanted);
+// What the layers use and nothing behind them. Attention is done with its part before the gated product
+// begins.
+void CpuBackend::carve_layers(Carver& carver, const ModelShape& s, int64_t rows, Workspace* w,
+                              PagedAttention* attention) const {
   const int64_t q = int64_t{s.heads} * s.head_dim, kv = int64_t{s.kv_heads} * s.head_dim;
-  const int64_t pairs = s.rope.dims / 2;
-  w->hidden = carver.take<float>(rows * s.hidden);
+  const bool tiled = tile_kernels_ != nullptr;
+  if (tiled) w->tiles = carver.take<uint16_t>(tiled_elements(rows, std::max<int64_t>(s.hidden, q)));
+  w->rope_cosines = carver.take<float>(rows * (s.rope.dims / 2));
+  w->rope_sines = carver.take<float>(rows * (s.rope.dims / 2));
+  const int64_t shared = carver.place_bytes();
   w->query = carver.take<float>(rows * q);
   w->attended = carver.take<float>(rows * q);
   w->key = carver.take<float>(rows * kv);
   w->value = carver.take<float>(rows * kv);
-  w->normed = carver.take<float>(input_rows * s.hidden);
+  attention->carve(carver);
+  carver.go_back(shared);
   w->gate = carver.take<float>(rows * spread_stride(s.mlp_width));
   w->up = carver.take<float>(rows * spread_stride(s.mlp_width));
-  w->logits = carver.take<float>(wanted * s.vocab_size);
-  w->blocks =
-      carver.take<ActivationBlock>(input_rows * divide_up(std::max<int64_t>(s.hidden, q), kBlockColumns));
   w->gated = carver.take<ActivationBlock>(rows * divide_up(s.mlp_width, kBlockColumns));
-  if (tile_kernels_ != nullptr) {
-    w->tiles = carver.take<uint16_t>(tiled_elements(rows, std::max<int64_t>(s.hidden, q)));
-    w->gated_tiles = carver.take<uint16_t>(tiled_elements(rows, s.mlp_width));
-  }
-  w->rope_cosines = carver.take<float>(limits.context_max * pairs);
-  w->rope_sines = carver.take<float>(limits.context_max * pairs);
+  if (tiled) w->gated_tiles = carver.take<uint16_t>(tiled_elements(rows, s.mlp_width));
+}
+
+void CpuBackend::carve(Carver& carver, const ModelShape& s, const StepLimits& limits, Workspace* w,
+                       PagedAttention* attention, LogitSampler* sampler) const {
+  const int64_t rows = limits.rows_max, wanted = limits.logit_rows_max, input_rows = std::max(rows, wanted);
+  const int64_t widest = std::max(s.hidden, s.heads * s.head_dim);
   w->halves =
       carver.take<uint16_t>(team_->size() * divide_up(s.head_dim, kHalvesAlignment) * kHalvesAlignment);
+  sampler->carve_histories(carver);
+  const int64_t begin = carver.place_bytes();
+  w->hidden = carver.take<float>(rows * s.hidden);
+  w->blocks = carver.take<ActivationBlock>(input_rows * divide_up(widest, kBlockColumns));
+  w->normed = carver.take<float>(wanted * s.hidden);
+  const int64_t head_inputs_end = carver.place_bytes();
+  carver.take<float>((input_rows - wanted) * s.hidden);  // the rest of `normed`
+  carve_layers(carver, s, rows, w, attention);
+  // Sampling begins when the head has read its inputs, and reads the logits.
+  carver.go_back(begin);
+  sampler->carve_scratch(carver);
+  carver.go_back(std::max(carver.place_bytes(), head_inputs_end));
+  w->logits = carver.take<float>(wanted * s.vocab_size);
 }
 
 int64_t CpuBackend::reserve_bytes(const ModelShape& shape, const KvOptions& kv,
                                   const StepLimits& limits) const {
   Carver counter(nullptr);
   Workspace unused{};
-  carve(counter, shape, limits, &unused);
-  PagedAttention(attention_kernels_, tile_kernels_, shape, limits, team_->size()).carve(counter);
-  LogitSampler(ops_, shape.vocab_size, limits, team_->size()).carve(counter);
+  PagedAttention attention(attention_kernels_, tile_kernels_, shape, limits, team_->size());
+  LogitSampler sampler(ops_, shape.vocab_size, limits, team_->size());
+  carve(counter, shape, limits, &unused, &attention, &sampler);
   return counter.used_bytes() + KvPool::size_bytes(shape, kv);
 }
 
@@ -144,36 +163,51 @@ Result<void> CpuBackend::reserve(const ModelShape& shape, const KvOptions& kv, c
   ASSIGN_OR_RETURN(pool_, KvPool::create(shape, kv, *team_));
   shape_ = shape;
   limits_ = limits;
-  Carver carver(memory_.data());
-  carve(carver, shape, limits, &work_);
   attention_ =
       std::make_unique<PagedAttention>(attention_kernels_, tile_kernels_, shape, limits, team_->size());
-  attention_->carve(carver);
   sampler_ = std::make_unique<LogitSampler>(ops_, shape.vocab_size, limits, team_->size());
-  sampler_->carve(carver);
+  Carver carver(memory_.data());
+  carve(carver, shape, limits, &work_, attention_.get(), sampler_.get());
   rows_.reserve(static_cast<size_t>(limits.rows_max));
   logit_rows_.reserve(static_cast<size_t>(limits.logit_rows_max));
-  fill_rope_tables();
+  find_rope_frequencies();
   return {};
 }
 
-// In double, since a position times a frequency loses what a float has at long contexts.
-void CpuBackend::fill_rope_tables() {
+void CpuBackend::find_rope_frequencies() {
+  const RopeParams& rope = shape_.rope;
+  for (int32_t i = 0; i < rope.dims / 2; i++) {
+    double frequency = std::pow(rope.base, -2.0 * static_cast<double>(i) / rope.dims);
+    if (!rope.frequency_divisors.empty())
+      frequency /= static_cast<double>(rope.frequency_divisors[static_cast<size_t>(i)]);
+    rope_frequencies_.push_back(frequency);
+  }
+}
+
+// The angles of the step's rows: once for all layers and heads, where a table of all positions would take
+// megabytes and start-up time. In double, since a position times a frequency loses what a float has at long
+// contexts.
+void CpuBackend::turn_rows() {
+  constexpr int64_t kSmallPairs = 1024;  // that the calling thread turns faster than the others wake
   const RopeParams& rope = shape_.rope;
   const int64_t pairs = rope.dims / 2;
-  team_->parallel_for(limits_.context_max, [&](int64_t begin, int64_t end) {
-    for (int64_t position = begin; position < end; position++) {
+  const auto turn = [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; row++) {
+      const double position =
+          static_cast<double>(rows_[static_cast<size_t>(row)].position) / rope.linear_scale;
       for (int64_t i = 0; i < pairs; i++) {
-        double frequency = std::pow(rope.base, -2.0 * static_cast<double>(i) / rope.dims);
-        if (!rope.frequency_divisors.empty())
-          frequency /= static_cast<double>(rope.frequency_divisors[static_cast<size_t>(i)]);
-        const double angle = static_cast<double>(position) / rope.linear_scale * frequency;
-        work_.rope_cosines[position * pairs + i] =
-            static_cast<float>(std::cos(angle) * rope.attention_factor);
-        work_.rope_sines[position * pairs + i] = static_cast<float>(std::sin(angle) * rope.attention_factor);
+        const double angle = position * rope_frequencies_[static_cast<size_t>(i)];
+        work_.rope_cosines[row * pairs + i] = static_cast<float>(std::cos(angle) * rope.attention_factor);
+        work_.rope_sines[row * pairs + i] = static_cast<float>(std::sin(angle) * rope.attention_factor);
       }
     }
-  });
+  };
+  const auto count = static_cast<int64_t>(rows_.size());
+  if (count * pairs <= kSmallPairs) {
+    turn(0, count);
+  } else {
+    team_->parallel_for(count, turn);
+  }
 }
 
 DevicePeaks CpuBackend::measure_peaks(int64_t working_set_bytes) {
@@ -233,6 +267,7 @@ void CpuBackend::forward(const Batch& batch, const Forward& forward) {
                        part.blocks[static_cast<size_t>(position / kKvBlockTokens)]});
     }
   }
+  turn_rows();
   attention_->plan(batch.parts);
   forward(*this, {static_cast<int32_t>(rows_.size()), static_cast<int32_t>(batch.parts.size()),
                   static_cast<int32_t>(logit_rows_.size())});

@@ -20,24 +20,27 @@
 
 namespace hussar::cpu {
 
-// T rows_max, R logit_rows_max, H hidden, Q heads * head_dim, KV kv_heads * head_dim, F mlp_width.
+// T rows_max, R logit_rows_max, H hidden, Q heads * head_dim, KV kv_heads * head_dim, F mlp_width. What is
+// never in use at the same time lies in the same memory: L is the layers', of that A attention's and M the
+// gated product's; the logits lie over L, and what sampling uses over the head's inputs. All but the layers'
+// input holds anything when an operation begins.
 struct Workspace {
   float* hidden;            // [T, H]
-  float* query;             // [T, Q]
-  float* attended;          // [T, Q]
-  float* key;               // [T, KV]
-  float* value;             // [T, KV]
-  float* normed;            // [max(T, R), H]
-  float* gate;              // [T, spread_stride(F)]
-  float* up;                // [T, spread_stride(F)]
-  float* logits;            // [R, vocab]
   ActivationBlock* blocks;  // [max(T, R), max(H, Q) / 32]: the quantised input of a product
-  ActivationBlock* gated;   // [T, F / 32]
-  uint16_t* tiles;          // BF16 tiles of the prompt rows: [T, max(H, Q)], a product's input
-  uint16_t* gated_tiles;    // [T, F]
-  float* rope_cosines;      // [context_max, dims / 2]
-  float* rope_sines;
-  uint16_t* halves;  // [threads, head_dim rounded up to a cache line]
+  float* normed;            // [max(T, R), H]; rows from R on L
+  float* logits;            // [R, vocab]
+  uint16_t* tiles;          // L BF16 tiles of the prompt rows: [T, max(H, Q)], a product's input
+  float* rope_cosines;      // L [T, dims / 2], of the step
+  float* rope_sines;        // L
+  float* query;             // L A [T, Q]
+  float* attended;          // L A [T, Q]
+  float* key;               // L A [T, KV]
+  float* value;             // L A [T, KV]
+  float* gate;              // L M [T, spread_stride(F)]
+  float* up;                // L M [T, spread_stride(F)]
+  ActivationBlock* gated;   // L M [T, F / 32]
+  uint16_t* gated_tiles;    // L M [T, F]
+  uint16_t* halves;         // [threads, head_dim rounded up to a cache line]
 };
 
 class CpuBackend final : public Backend {
@@ -100,8 +103,13 @@ class CpuBackend final : public Backend {
   };
 
   Result<Weight> prepare_vector(const TensorView& tensor);
-  void carve(Carver& carver, const ModelShape& shape, const StepLimits& limits, Workspace* w) const;
-  void fill_rope_tables();
+  // Lays out everything that steps use.
+  void carve(Carver& carver, const ModelShape& shape, const StepLimits& limits, Workspace* w,
+             PagedAttention* attention, LogitSampler* sampler) const;
+  void carve_layers(Carver& carver, const ModelShape& shape, int64_t rows, Workspace* w,
+                    PagedAttention* attention) const;
+  void find_rope_frequencies();
+  void turn_rows();
   void check_batch(const Batch& batch) const;
   const MatrixView& matrix(const Weight& weight, int64_t rows, int64_t cols) const;
   const float* vector(const Weight& weight, int64_t cols) const;  // null when it doesn't exist
@@ -142,6 +150,8 @@ class CpuBackend final : public Backend {
   KvPool pool_;
   std::unique_ptr<PagedAttention> attention_;
   std::unique_ptr<LogitSampler> sampler_;
+
+  std::vector<double> rope_frequencies_;  // [dims / 2]
 
   std::vector<Row> rows_;            // of the step
   int32_t untiled_rows_ = 0;         // the first ones, before those of prompts that take tiles

@@ -195,8 +195,8 @@ void CpuBackend::rotate_and_store(const AttentionWeights& w, int32_t layer, int6
   for (int64_t item = begin; item < end; item++) {
     const int64_t i = item / all_heads, head = item % all_heads;
     const Row& row = rows_[static_cast<size_t>(i)];
-    const float* cosines = work_.rope_cosines + row.position * pairs;
-    const float* sines = work_.rope_sines + row.position * pairs;
+    const float* cosines = work_.rope_cosines + i * pairs;
+    const float* sines = work_.rope_sines + i * pairs;
     if (head < heads) {
       float* query = work_.query + (i * heads + head) * head_dim;
       norm(q_norm, query);

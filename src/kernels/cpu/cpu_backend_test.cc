@@ -466,6 +466,29 @@ TEST(CpuBackend, AgreesWithAPlainModelInDouble) {
   }
 }
 
+// What a small model needs beside its weights and the KV pool is what decides where it fits.
+TEST(CpuBackend, ReservesLittleBesideThePoolForASmallModel) {
+  ModelShape shape;  // of SmolLM2-135M
+  shape.layers = 30;
+  shape.hidden = 576;
+  shape.heads = 9;
+  shape.kv_heads = 3;
+  shape.head_dim = 64;
+  shape.mlp_width = 1536;
+  shape.vocab_size = 49152;
+  shape.rope.dims = 64;
+  const KvOptions kv{.type = KvType::kF16, .blocks = 256};
+  const StepLimits limits{.rows_max = 512, .parts_max = 64, .logit_rows_max = 64, .context_max = 8192};
+  constexpr int64_t kPoolBytes = int64_t{256} * 32 * 30 * 3 * 64 * 2 * 2;
+  constexpr int64_t kLogitBytes = int64_t{64} * 49152 * 4;
+  for (const std::string& isa : supported_isas()) {
+    const auto backend = make_cpu_backend({.threads = 2, .isa = isa}).value();
+    const int64_t workspace_bytes = backend->reserve_bytes(shape, kv, limits) - kPoolBytes;
+    EXPECT_LT(workspace_bytes, kLogitBytes + 4'500'000) << isa;
+    EXPECT_GT(workspace_bytes, kLogitBytes) << isa;
+  }
+}
+
 TEST(CpuBackend, ReadsActivationsAndRefusesWrongSizes) {
   const TinyModel model(DType::kQ8_0, RopeStyle::kHalves, false);
   Running running(model, "auto", 1);

@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -33,10 +34,13 @@ Result<PageBuffer> PageBuffer::create(int64_t size_bytes, std::string_view purpo
   buffer.size_bytes_ = size_bytes;
   // Fewer entries of the address cache; a kernel that refuses only costs speed.
   static_cast<void>(madvise(memory, static_cast<size_t>(size_bytes), MADV_HUGEPAGE));
-  constexpr int64_t kPageBytes = 4096;
-  team.parallel_for((size_bytes + kPageBytes - 1) / kPageBytes, [&](int64_t begin, int64_t end) {
-    for (int64_t page = begin; page < end; page++) {
-      static_cast<volatile std::byte*>(buffer.data_)[page * kPageBytes] = std::byte{0};
+  // Pieces go round the members, and so over the nodes' memory where there are several: any member reads any
+  // of the keys and values, and a layer's own would else all lie in one node.
+  constexpr int64_t kPageBytes = 4096, kPieceBytes = 2 << 20;  // of a huge page
+  team.run([&](int32_t member) {
+    for (int64_t piece = member * kPieceBytes; piece < size_bytes; piece += team.size() * kPieceBytes) {
+      for (int64_t at = piece; at < std::min(size_bytes, piece + kPieceBytes); at += kPageBytes)
+        static_cast<volatile std::byte*>(buffer.data_)[at] = std::byte{0};
     }
   });
   return buffer;

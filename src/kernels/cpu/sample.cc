@@ -84,9 +84,8 @@ LogitSampler::LogitSampler(const VectorOps& ops, int32_t vocab_size, const StepL
     : ops_(ops),
       vocab_size_(vocab_size),
       chunks_((vocab_size_ + kLogitChunk - 1) / kLogitChunk),
-      tokens_max_(
-          std::min(vocab_size, limits.context_max + 1)),  // the last token of a full context is sampled too
-      counts_(static_cast<size_t>(limits.parts_max)),
+      tokens_max_(limits.context_max + 1),  // the last token of a full context is sampled too
+      histories_(static_cast<size_t>(limits.parts_max)),
       scratch_(static_cast<size_t>(threads)),
       top_(static_cast<size_t>(limits.logit_rows_max)) {
   tokens_.reserve(static_cast<size_t>(limits.logit_rows_max));
@@ -94,8 +93,11 @@ LogitSampler::LogitSampler(const VectorOps& ops, int32_t vocab_size, const StepL
   for (std::vector<TokenLogprob>& top : top_) top.reserve(kTopReserved);
 }
 
-void LogitSampler::carve(Carver& carver) {
-  for (TokenCounts& counts : counts_) counts.carve(carver, tokens_max_);
+void LogitSampler::carve_histories(Carver& carver) {
+  for (TokenHistory& history : histories_) history.carve(carver, tokens_max_);
+}
+
+void LogitSampler::carve_scratch(Carver& carver) {
   for (Scratch& scratch : scratch_) {
     scratch.logits = carver.take<float>(vocab_size_);
     scratch.weights = carver.take<float>(vocab_size_);
@@ -109,31 +111,27 @@ void LogitSampler::carve(Carver& carver) {
 }
 
 void LogitSampler::begin_sequence(int32_t slot, std::span<const TokenId> prompt) {
-  CHECK(slot >= 0 && static_cast<size_t>(slot) < counts_.size());
+  CHECK(slot >= 0 && static_cast<size_t>(slot) < histories_.size());
   begin_step();
-  TokenCounts& counts = counts_[static_cast<size_t>(slot)];
-  counts.clear();
-  for (const TokenId token : prompt) {
-    CHECK(token >= 0 && token < vocab_size_);
-    counts.add_prompt(token);
-  }
+  for (const TokenId token : prompt) CHECK(token >= 0 && token < vocab_size_);
+  histories_[static_cast<size_t>(slot)].begin(prompt);
 }
 
 void LogitSampler::end_sequence(int32_t slot) {
-  CHECK(slot >= 0 && static_cast<size_t>(slot) < counts_.size());
+  CHECK(slot >= 0 && static_cast<size_t>(slot) < histories_.size());
   begin_step();
-  counts_[static_cast<size_t>(slot)].clear();
+  histories_[static_cast<size_t>(slot)].clear();
 }
 
 std::span<const SampledToken> LogitSampler::sample(ThreadTeam& team, const float* logits,
                                                    std::span<const SampleRow> rows) {
   CHECK(rows.size() <= top_.size());
   for (const SampleRow& row : rows) {
-    CHECK(row.slot >= 0 && static_cast<size_t>(row.slot) < counts_.size());
+    CHECK(row.slot >= 0 && static_cast<size_t>(row.slot) < histories_.size());
     for (const TokenBias& bias : row.bias) CHECK(bias.token >= 0 && bias.token < vocab_size_);
   }
   for (; !counted_.empty(); counted_.pop_back()) {
-    counts_[static_cast<size_t>(counted_.back().slot)].take_back_generated(counted_.back().token);
+    histories_[static_cast<size_t>(counted_.back().slot)].take_back_generated(counted_.back().token);
   }
   tokens_.assign(rows.size(), SampledToken{});
   std::atomic<size_t> next{0};
@@ -151,13 +149,13 @@ std::span<const SampledToken> LogitSampler::sample(ThreadTeam& team, const float
 void LogitSampler::take_back(std::span<const int32_t> rows) {
   for (auto counted = counted_.rbegin(); counted != counted_.rend(); ++counted) {
     if (!std::ranges::binary_search(rows, static_cast<int32_t>(counted->row))) continue;
-    counts_[static_cast<size_t>(counted->slot)].take_back_generated(counted->token);
+    histories_[static_cast<size_t>(counted->slot)].take_back_generated(counted->token);
     counted->token = -1;
   }
   std::erase_if(counted_, [](const Counted& counted) { return counted.token < 0; });
 }
 
-// Rows of one slot see each other's tokens in their counts, so the member that takes the first takes all of
+// Rows of one slot see each other's tokens in their history, so the member that takes the first takes all of
 // them, in order.
 void LogitSampler::sample_slot(const float* logits, std::span<const SampleRow> rows, size_t first,
                                Scratch& scratch) {
@@ -168,7 +166,7 @@ void LogitSampler::sample_slot(const float* logits, std::span<const SampleRow> r
   for (size_t i = first; i < rows.size(); i++) {
     if (rows[i].slot != slot) continue;
     tokens_[i] = sample_row(logits + rows[i].logit_row * vocab_size_, rows[i], scratch, &top_[i]);
-    if (tokens_[i].token >= 0) counts_[static_cast<size_t>(slot)].add_generated(tokens_[i].token);
+    if (tokens_[i].token >= 0) histories_[static_cast<size_t>(slot)].add_generated(tokens_[i].token);
   }
 }
 
@@ -203,15 +201,18 @@ const float* LogitSampler::change(const float* logits, const SampleRow& row, Scr
       }
     }
   }
-  if (!penalised) return changed;
-  for (const TokenCounts::Entry& entry : counts_[static_cast<size_t>(row.slot)].entries()) {
-    float& logit = changed[entry.token];
-    logit = logit < 0.0f ? logit * p.repetition_penalty : logit / p.repetition_penalty;
-    if (entry.generated > 0) {
-      logit -= p.presence_penalty + p.frequency_penalty * static_cast<float>(entry.generated);
-    }
-  }
+  if (penalised) penalise(row, changed, scratch);
   return changed;
+}
+
+void LogitSampler::penalise(const SampleRow& row, float* logits, Scratch& scratch) const {
+  const SampleParams& p = row.params;
+  const TokenHistory& history = histories_[static_cast<size_t>(row.slot)];
+  for_each_token(history, scratch.keys, [&](TokenId token, uint32_t generated) {
+    float& logit = logits[token];
+    logit = logit < 0.0f ? logit * p.repetition_penalty : logit / p.repetition_penalty;
+    if (generated > 0) logit -= p.presence_penalty + p.frequency_penalty * static_cast<float>(generated);
+  });
 }
 
 // Fills scratch.maxima; the highest logit of all.

@@ -13,7 +13,7 @@
 #include "kernels/backend.h"
 #include "kernels/cpu/page_buffer.h"
 #include "kernels/cpu/thread_team.h"
-#include "kernels/cpu/token_counts.h"
+#include "kernels/cpu/token_history.h"
 #include "kernels/cpu/vector_ops.h"
 
 namespace hussar::cpu {
@@ -25,8 +25,9 @@ class LogitSampler {
  public:
   LogitSampler(const VectorOps& ops, int32_t vocab_size, const StepLimits& limits, int32_t threads);
 
-  // REQUIRES: zeroed memory behind the carver (a counting one only counts).
-  void carve(Carver& carver);
+  // What is kept from step to step, and what is in use inside sample() alone. A counting carver only counts.
+  void carve_histories(Carver& carver);
+  void carve_scratch(Carver& carver);
 
   void begin_sequence(int32_t slot, std::span<const TokenId> prompt);
   void end_sequence(int32_t slot);
@@ -70,6 +71,7 @@ class LogitSampler {
   SampledToken sample_row(const float* logits, const SampleRow& row, Scratch& scratch,
                           std::vector<TokenLogprob>* top);
   const float* change(const float* logits, const SampleRow& row, Scratch& scratch) const;
+  void penalise(const SampleRow& row, float* logits, Scratch& scratch) const;
   TokenId likeliest(const float* logits, const Scratch& scratch, float max) const;
   TokenId draw(const float* logits, const SampleRow& row, Scratch& scratch, float max) const;
   float highest(const float* logits, Scratch& scratch) const;
@@ -84,7 +86,7 @@ class LogitSampler {
   const VectorOps& ops_;
   const int64_t vocab_size_, chunks_;
   const int32_t tokens_max_;
-  std::vector<TokenCounts> counts_;             // of each slot
+  std::vector<TokenHistory> histories_;         // of each slot
   std::vector<Scratch> scratch_;                // of each member
   std::vector<SampledToken> tokens_;            // of each row
   std::vector<Counted> counted_;                // since begin_step()

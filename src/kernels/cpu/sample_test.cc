@@ -40,10 +40,12 @@ class Sampling {
     limits.context_max = 512;
     sampler_ = std::make_unique<LogitSampler>(vector_ops(isa), vocab_size, limits, threads);
     Carver counter(nullptr);
-    sampler_->carve(counter);
+    sampler_->carve_histories(counter);
+    sampler_->carve_scratch(counter);
     memory_ = PageBuffer::create(counter.used_bytes(), "a test", *team_).value();
     Carver carver(memory_.data());
-    sampler_->carve(carver);
+    sampler_->carve_histories(carver);
+    sampler_->carve_scratch(carver);
   }
 
   LogitSampler& operator*() { return *sampler_; }
@@ -407,39 +409,40 @@ TEST(Sample, LogProbabilitiesAreOfTheUnchangedLogits) {
   }
 }
 
-TEST(TokenCounts, FindsEveryTokenAndForgetsAll) {
+TEST(TokenHistory, TellsEachTokenOnceAndHowOftenItWasGenerated) {
+  constexpr int32_t kTokensMax = 300, kVocabSize = 500;
   const std::unique_ptr<ThreadTeam> team = ThreadTeam::create(1).value();
-  TokenCounts counts;
+  TokenHistory history;
   Carver counter(nullptr);
-  TokenCounts().carve(counter, 300);
+  TokenHistory().carve(counter, kTokensMax);
   const PageBuffer memory = PageBuffer::create(counter.used_bytes(), "a test", *team).value();
   Carver carver(memory.data());
-  counts.carve(carver, 300);
+  history.carve(carver, kTokensMax);
   std::mt19937 generator(kSeed);
+  const auto random_token = [&] { return static_cast<TokenId>(generator() % kVocabSize); };
+  std::vector<uint32_t> counts(kVocabSize, 12345);
   for (int round = 0; round < 20; round++) {
-    std::map<TokenId, uint32_t> generated;
-    std::set<TokenId> prompt;
-    while (generated.size() + prompt.size() < 290) {
-      const auto token = static_cast<TokenId>(generator() % 150000);
-      if (generator() % 2 == 0) {
-        prompt.insert(token);
-        counts.add_prompt(token);
+    std::vector<TokenId> prompt(generator() % kTokensMax);
+    for (TokenId& token : prompt) token = random_token();
+    std::map<TokenId, uint32_t> expected, found;
+    for (const TokenId token : prompt) expected[token] = 0;
+    history.begin(prompt);
+    for (size_t i = prompt.size(); i < kTokensMax; i++) {
+      const TokenId token = random_token();
+      history.add_generated(token);
+      if (generator() % 4 == 0) {
+        history.take_back_generated(token);
       } else {
-        for (uint32_t i = 0; i <= generator() % 3; i++) {
-          generated[token]++;
-          counts.add_generated(token);
-        }
+        expected[token]++;
       }
     }
-    std::map<TokenId, uint32_t> found;
-    for (const TokenCounts::Entry& entry : counts.entries()) {
-      EXPECT_EQ(entry.prompt != 0, prompt.contains(entry.token));
-      if (entry.generated > 0) found[entry.token] = entry.generated;
-    }
-    EXPECT_EQ(found, generated) << "round " << round << ", seed " << kSeed;
-    counts.clear();
-    EXPECT_TRUE(counts.entries().empty());
+    for_each_token(history, counts.data(), [&](TokenId token, uint32_t generated) {
+      EXPECT_TRUE(found.emplace(token, generated).second) << token;
+    });
+    EXPECT_EQ(found, expected) << "round " << round << ", seed " << kSeed;
   }
+  history.clear();
+  for_each_token(history, counts.data(), [](TokenId token, uint32_t) { ADD_FAILURE() << token; });
 }
 
 }  // namespace

@@ -2,16 +2,14 @@
 
 #include <immintrin.h>
 #include <linux/futex.h>
-#include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <climits>
-#include <cstdio>
 #include <string>
 #include <system_error>
 
+#include "base/processors.h"
 #include "base/types.h"
 
 namespace hussar::cpu {
@@ -19,18 +17,6 @@ namespace {
 
 constexpr int32_t kSpinUs = 20;
 constexpr uint32_t kFlushBits = 0x8040;  // FTZ and DAZ of MXCSR
-
-// The quota of the process's own cgroup (version 2) as a number of processors, rounded up; INT_MAX where
-// there is none.
-int32_t cgroup_processors() {
-  std::FILE* file = std::fopen("/sys/fs/cgroup/cpu.max", "re");
-  if (file == nullptr) return INT_MAX;
-  long long quota_us = 0, period_us = 0;
-  const int fields = std::fscanf(file, "%lld %lld", &quota_us, &period_us);  // "max 100000" reads no field
-  std::fclose(file);
-  if (fields != 2 || quota_us <= 0 || period_us <= 0) return INT_MAX;
-  return static_cast<int32_t>(std::min<long long>((quota_us + period_us - 1) / period_us, INT_MAX));
-}
 
 void futex_wait(std::atomic<uint32_t>* word, uint32_t value) {
   syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, nullptr, nullptr, 0);
@@ -43,15 +29,14 @@ void futex_wake_all(std::atomic<uint32_t>* word) {
 }  // namespace
 
 int32_t available_processors() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  int32_t count = 0;
-  if (sched_getaffinity(0, sizeof(set), &set) == 0) {
-    count = CPU_COUNT(&set);
-  } else {
-    count = static_cast<int32_t>(std::thread::hardware_concurrency());
-  }
-  return std::max(1, std::min(count, cgroup_processors()));
+  const auto allowed = static_cast<int32_t>(allowed_processors().size());
+  const int32_t count = allowed > 0 ? allowed : static_cast<int32_t>(std::thread::hardware_concurrency());
+  return within_grant(count, granted_processors());
+}
+
+int32_t available_cores() {
+  const std::vector<int32_t> allowed = allowed_processors();
+  return allowed.empty() ? available_processors() : within_grant(count_cores(allowed), granted_processors());
 }
 
 FlushDenormals::FlushDenormals() : before_(_mm_getcsr()) { _mm_setcsr(before_ | kFlushBits); }

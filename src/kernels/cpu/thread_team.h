@@ -13,8 +13,13 @@
 
 namespace hussar::cpu {
 
-// The processors that this process may use: its affinity mask, limited by the cgroup's quota. At least 1.
+// The processors that this process may use: its affinity mask, limited by the quota of its cgroup and those
+// around it. At least 1.
 int32_t available_processors();
+
+// The cores of these processors, limited by the same quota: two threads of one core share its arithmetic, so
+// that a team with both waits for the slower one. At least 1.
+int32_t available_cores();
 
 // While it lives, this thread treats denormal numbers as zero (FTZ, DAZ), so that speed doesn't depend on the
 // numbers and every thread computes the same. run() sets it; kernels called outside run() need one of their
