@@ -106,10 +106,8 @@ void multiply_tiles(const TileKernels& kernels, const LinearArgs& args, uint16_t
   for (int64_t i = rows.begin; i < rows.end; i++)
     kernels.store_row(args.x + i * args.x_stride, args.w.cols, i, 0, row_tiles(args.w.cols), tiles);
   team.barrier();
-  const int64_t panels = (args.w.rows + kPanelRows - 1) / kPanelRows;
-  const Range pairs = split_range((panels + 1) / 2, member, team.size());
-  kernels.linear({args.w, tiles, args.tokens, args.y, args.y_stride, nullptr, args.mode}, 2 * pairs.begin,
-                 std::min(panels, 2 * pairs.end));
+  const Range own = panel_share(args.w.rows, member, team.size());
+  kernels.linear({args.w, tiles, args.tokens, args.y, args.y_stride, nullptr, args.mode}, own.begin, own.end);
 }
 
 void measure(const Shape& shape, const Weights& weights, int32_t tokens, const LinearKernels& kernels,

@@ -50,8 +50,7 @@ PagedAttention::PagedAttention(const AttentionKernels& kernels, const TileKernel
       threads_(threads),
       tile_rows_(std::max(1, kTileQueries / group_heads_)),
       prompt_tile_rows_(tile_kernels_ != nullptr ? std::max(1, kTiledQueriesMax / group_heads_) : tile_rows_),
-      queries_max_((std::max(tile_rows_, prompt_tile_rows_) * group_heads_ + kTileRows - 1) / kTileRows *
-                   kTileRows),
+      queries_max_(std::max(tile_rows_, prompt_tile_rows_) * group_heads_),
       splits_max_((limits.context_max + kSplitTokens - 1) / kSplitTokens),
       groups_max_(threads == 1 ? 0 : kItemsPerThread * threads),
       partial_floats_max_(int64_t{groups_max_} * splits_max_ * std::max(group_heads_, kPartialQueries) *

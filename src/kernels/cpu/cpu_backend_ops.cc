@@ -150,8 +150,7 @@ void CpuBackend::multiply_tiles(const Product& product, Range rows, Range panels
 // This member's part of a product: some of the panels, pairs of them, or of the prompt rows.
 void CpuBackend::multiply_share(const Product& product, int32_t member) const {
   const int64_t panels = (int64_t{product.args.w.rows} + kPanelRows - 1) / kPanelRows;
-  const Range pairs = split_range((panels + 1) / 2, member, team_->size());
-  const Range own = {2 * pairs.begin, std::min(panels, 2 * pairs.end)};
+  const Range own = panel_share(product.args.w.rows, member, team_->size());
   multiply_untiled(product, own);
   const int64_t tiled = product.args.tokens - product.untiled_rows;
   if (divides_rows(tiled)) {

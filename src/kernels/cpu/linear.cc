@@ -1,7 +1,8 @@
 #include "kernels/cpu/linear.h"
 
+#include <algorithm>
+
 #include "base/check.h"
-#include "kernels/cpu/thread_team.h"
 
 namespace hussar::cpu {
 
@@ -39,9 +40,14 @@ void quantize_rows(const LinearKernels& kernels, const float* x, int64_t x_strid
   }
 }
 
+Range panel_share(int64_t rows, int32_t member, int32_t size) {
+  const int64_t panels = (rows + kPanelRows - 1) / kPanelRows;
+  const Range pairs = split_range((panels + 1) / 2, member, size);
+  return {std::min(panels, 2 * pairs.begin), std::min(panels, 2 * pairs.end)};
+}
+
 void linear(const LinearKernels& kernels, const LinearArgs& args, int32_t member, int32_t size) {
-  const int64_t panels = (int64_t{args.w.rows} + kPanelRows - 1) / kPanelRows;
-  const Range range = split_range(panels, member, size);
+  const Range range = panel_share(args.w.rows, member, size);
   if (range.begin < range.end) kernels.linear(args, range.begin, range.end);
 }
 

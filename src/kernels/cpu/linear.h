@@ -10,6 +10,7 @@
 
 #include "kernels/cpu/isa.h"
 #include "kernels/cpu/linear_kernels.h"
+#include "kernels/cpu/thread_team.h"
 
 namespace hussar::cpu {
 
@@ -23,6 +24,10 @@ bool reads_blocks(DType dtype);
 // multiple of 32.
 void quantize_rows(const LinearKernels& kernels, const float* x, int64_t x_stride, int32_t tokens,
                    int32_t cols, ActivationBlock* blocks, int32_t member, int32_t size);
+
+// The panels of a matrix of so many rows that a member computes, and so the ones that it repacks: pairs of
+// them, as tiles take them.
+Range panel_share(int64_t rows, int32_t member, int32_t size);
 
 // Computes this member's share of the panels.
 void linear(const LinearKernels& kernels, const LinearArgs& args, int32_t member, int32_t size);

@@ -13,6 +13,7 @@
 
 #include "base/check.h"
 #include "kernels/cpu/float16.h"
+#include "kernels/cpu/linear.h"
 #include "kernels/cpu/quantize.h"
 
 namespace hussar::cpu {
@@ -330,11 +331,11 @@ Result<PackedMatrix> PackedMatrix::pack(const TensorView& tensor, ThreadTeam& te
   const int64_t huge_bytes = matrix.bytes_ / kHugePageBytes * kHugePageBytes;
   if (huge_bytes > 0) madvise(allocated, static_cast<size_t>(huge_bytes), MADV_HUGEPAGE);
   uint8_t* const memory = matrix.memory_.get();
-  // Pairs of panels, as products share them out: who reads a panel touches it first, so that it lies in its
-  // own node's memory where there are several.
-  team.parallel_for((panels + 1) / 2, [&](int64_t begin, int64_t end) {
+  // Who reads a panel touches it first, so that it lies in its own node's memory where there are several.
+  team.run([&](int32_t member) {
+    const Range own = panel_share(tensor.rows, member, team.size());
     std::vector<float> row(tensor.kept_as ? static_cast<size_t>(tensor.cols) : 0);
-    for (int64_t i = 2 * begin; i < std::min(panels, 2 * end); i++)
+    for (int64_t i = own.begin; i < own.end; i++)
       pack_panel(tensor, i * kPanelRows, panel_bytes, &row, memory + i * panel_bytes);
   });
   matrix.view_ = {memory, panel_bytes, static_cast<int32_t>(tensor.rows), static_cast<int32_t>(tensor.cols),

@@ -12,6 +12,7 @@
 #include "kernels/cpu/dequantize.h"
 #include "kernels/cpu/float16.h"
 #include "kernels/cpu/isa.h"
+#include "kernels/cpu/linear.h"
 #include "kernels/cpu/packed_matrix.h"
 #include "kernels/cpu/testing_tensors.h"
 #include "kernels/cpu/thread_team.h"
@@ -102,8 +103,9 @@ std::vector<double> counted_weights(DType dtype, const std::byte* row, int32_t c
   return w;
 }
 
-// Each column is added with one rounding, each tile with two more and each run with one, of at most the sum
-// of magnitudes; the factor 1.01 covers what is of second order.
+// A product is rounded up to 16 times within its tile, the sum of a tile twice more for itself and once for
+// each tile behind it, that of a run once for each run; each time of at most the sum of magnitudes. The
+// factor 1.01 covers what is of second order.
 TEST(Tiles, AgreeWithDoublePrecision) {
   std::mt19937 random(kSeed);
   const auto team = make_team(2);
@@ -219,11 +221,9 @@ Tiles multiply_gated(Isa isa, const PackedMatrix& gate, const PackedMatrix& up, 
   const TileKernels& kernels = *tile_kernels(isa);
   Tiles input = make_tiles(kernels, x, tokens, gate.view().cols), out(tokens, gate.view().rows);
   team.run([&](int32_t member) {
-    const int64_t panels = (int64_t{gate.view().rows} + kPanelRows - 1) / kPanelRows;
-    const Range pairs = split_range((panels + 1) / 2, member, team.size());
-    if (pairs.begin == pairs.end) return;
-    kernels.gated({gate.view(), up.view(), input.data(), tokens, out.data()}, 2 * pairs.begin,
-                  std::min(panels, 2 * pairs.end));
+    const Range own = panel_share(gate.view().rows, member, team.size());
+    if (own.begin == own.end) return;
+    kernels.gated({gate.view(), up.view(), input.data(), tokens, out.data()}, own.begin, own.end);
   });
   return out;
 }

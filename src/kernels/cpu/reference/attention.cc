@@ -4,29 +4,12 @@
 #include "kernels/cpu/attention_kernels.h"
 #include "kernels/cpu/float16.h"
 #include "kernels/cpu/reference/scalar_math.h"
+#include "kernels/cpu/reference/weigh.h"
 
 namespace hussar::cpu::reference {
 namespace {
 
 constexpr float kF16Max = 65504.0f;
-
-float to_float(uint16_t stored, HalfType type) {
-  return type == HalfType::kF16 ? f16_to_f32(stored) : bf16_to_f32(stored);
-}
-
-// Turns the scores of one query into weights, in place.
-void weigh(const AttentionTile& tile, int32_t query) {
-  float* scores = tile.scores + int64_t{query} * kSplitTokens;
-  const int32_t visible = tile.visible[query];
-  const float highest = *std::max_element(scores, scores + visible);
-  float lanes[kLanes] = {};
-  for (int32_t t = 0; t < visible; t++) {
-    scores[t] = exponential(scores[t] - highest);
-    lanes[t % kLanes] += scores[t];
-  }
-  tile.maxima[query] = highest;
-  tile.totals[query] = sum_lanes(lanes);
-}
 
 // Scores of one query against the positions that it sees, then their weights in place.
 void score_and_weigh(const AttentionTile& tile, int32_t query, float* scores) {
@@ -40,7 +23,7 @@ void score_and_weigh(const AttentionTile& tile, int32_t query, float* scores) {
     }
     scores[t] = score;
   }
-  weigh(tile, query);
+  weigh(tile, query, exponential);
 }
 
 void attend_split(const AttentionTile& tile) {

@@ -11,6 +11,7 @@
 #include "kernels/cpu/float16.h"
 #include "kernels/cpu/packed_matrix.h"
 #include "kernels/cpu/reference/scalar_math.h"
+#include "kernels/cpu/reference/weigh.h"
 
 namespace hussar::cpu::reference {
 namespace {
@@ -125,10 +126,6 @@ void store_row(const float* x, int32_t cols, int64_t row, int64_t first, int64_t
   }
 }
 
-float to_float(uint16_t stored, HalfType type) {
-  return type == HalfType::kF16 ? f16_to_f32(stored) : bf16_to_f32(stored);
-}
-
 float exponential_of_score(float x) {
   const float bounded = max_of(x, kLowestScore);
   const float shifted = std::fma(bounded, kLog2E, kRoundMagic);
@@ -136,20 +133,6 @@ float exponential_of_score(float x) {
   float p = kPowerOfTwo[4];
   for (int32_t i = 3; i >= 0; i--) p = std::fma(p, r, kPowerOfTwo[i]);
   return std::bit_cast<float>(std::bit_cast<uint32_t>(p) + (std::bit_cast<uint32_t>(shifted) << 23));
-}
-
-// Turns the scores of one query into weights, in place.
-void weigh(const AttentionTile& tile, int32_t query) {
-  float* const scores = tile.scores + int64_t{query} * kSplitTokens;
-  const int32_t visible = tile.visible[query];
-  const float highest = *std::max_element(scores, scores + visible);
-  float lanes[kLanes] = {};
-  for (int32_t t = 0; t < visible; t++) {
-    scores[t] = exponential_of_score(scores[t] - highest);
-    lanes[t % kLanes] += scores[t];
-  }
-  tile.maxima[query] = highest;
-  tile.totals[query] = sum_lanes(lanes);
 }
 
 // The score of a query and a position.
@@ -175,7 +158,7 @@ void attend_split(const AttentionTile& tile) {
     const int32_t visible = tile.visible[query];
     for (int32_t t = 0; t < visible; t++)
       scores[t] = score(tile, tile.queries + int64_t{query} * tile.head_dim, t);
-    weigh(tile, query);
+    weigh(tile, query, exponential_of_score);
     for (int32_t w = 0; w < width; w++) {
       sums[w] = 0;
       for (int32_t first = 0; first < visible; first += kTileColumns) {
