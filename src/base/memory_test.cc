@@ -1,29 +1,20 @@
 #include "base/memory.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <filesystem>
-#include <fstream>
 #include <limits>
+
+#include "base/testing_machine.h"
 
 namespace hussar {
 namespace {
 
-// A machine's /proc and /sys in a folder of its own.
-class MemoryTest : public testing::Test {
+class MemoryTest : public TestingMachine {
  protected:
-  void SetUp() override { std::filesystem::create_directories(root_); }
-  void TearDown() override { std::filesystem::remove_all(root_); }
-  void put(const std::string& path, const std::string& text) {
-    std::filesystem::create_directories(std::filesystem::path(root_ + path).parent_path());
-    std::ofstream(root_ + path) << text;
-  }
   void put_machine(int64_t available_kib) {
     put("/proc/meminfo", "MemTotal:       24683656 kB\nMemFree:  1 kB\nMemAvailable:   " +
                              std::to_string(available_kib) + " kB\n");
   }
-  const std::string root_ = testing::TempDir() + "hussar_memory_" + std::to_string(getpid());
 };
 
 TEST_F(MemoryTest, WithoutGroupsTheMachineCounts) {

@@ -1,33 +1,23 @@
 #include "base/processors.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
 
 #include "base/cgroups.h"
+#include "base/testing_machine.h"
 
 namespace hussar {
 namespace {
 
 using List = std::vector<int32_t>;
 
-// A machine's /proc and /sys in a folder of its own.
-class ProcessorsTest : public testing::Test {
+class ProcessorsTest : public TestingMachine {
  protected:
-  void SetUp() override { std::filesystem::create_directories(root_); }
-  void TearDown() override { std::filesystem::remove_all(root_); }
-  void put(const std::string& path, const std::string& text) {
-    std::filesystem::create_directories(std::filesystem::path(root_ + path).parent_path());
-    std::ofstream(root_ + path) << text;
-  }
   void put_siblings(int32_t processor, const std::string& list) {
     put("/sys/devices/system/cpu/cpu" + std::to_string(processor) + "/topology/thread_siblings_list",
         list + "\n");
   }
-  const std::string root_ = testing::TempDir() + "hussar_processors_" + std::to_string(getpid());
 };
 
 TEST(ProcessorList, ReadsNumbersAndRanges) {
