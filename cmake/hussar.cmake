@@ -172,8 +172,13 @@ endif()
 
 # The checks of the CUDA backend, for a machine that has a device: ninja cuda_checks. Without CUDA they say so.
 file(GLOB cuda_checks CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/cuda/*.cc)
+list(FILTER cuda_checks EXCLUDE REGEX "/device_fault\\.cc$")
 add_executable(cuda_checks EXCLUDE_FROM_ALL ${cuda_checks})
 target_link_libraries(cuda_checks PRIVATE hussar_cli)
+# Preloaded into a server by gpu_all, to see how that ends when its device fails.
+add_library(device_fault MODULE EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/tests/cuda/device_fault.cc)
+target_link_libraries(device_fault PRIVATE ${CMAKE_DL_LIBS} Threads::Threads)
+add_dependencies(cuda_checks device_fault)
 
 # Programs that print how fast one part is, built on request only: ninja linear_bench.
 file(GLOB micro_benchmarks CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/benchmarks/micro/*_bench.cc)

@@ -50,6 +50,8 @@ def main():
     compiled = {pathlib.Path(entry["file"]) for entry in json.loads((build / "compile_commands.json").read_text())}
     stale = [(path, cache / content_key(path)) for path in sorted(SOURCE.rglob("*.cc")) if path in compiled]
     stale = [(path, mark) for path, mark in stale if not mark.exists()]
+    if not any(path in compiled for path in SOURCE.rglob("*.cc")):
+        sys.exit(f"{build} compiles none of {SOURCE}: was it made for another folder?")
     failed = 0
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         runs = {pool.submit(check, path, build): (path, mark) for path, mark in stale}

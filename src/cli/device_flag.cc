@@ -4,6 +4,8 @@
 #include <optional>
 #include <string_view>
 
+#include "base/log.h"
+
 namespace hussar {
 namespace {
 
@@ -32,6 +34,11 @@ Result<int32_t> parse_threads(std::string_view text) {
                "--threads"};
 }
 
+Result<std::unique_ptr<Backend>> open_cpu(const DeviceOptions& options) {
+  ASSIGN_OR_RETURN(const int32_t threads, parse_threads(options.threads));
+  return make_cpu_backend({.threads = threads, .isa = options.isa});
+}
+
 }  // namespace
 
 void add_device_flags(FlagTable* flags, DeviceOptions* options) {
@@ -48,15 +55,18 @@ void add_device_flags(FlagTable* flags, DeviceOptions* options) {
 Result<std::unique_ptr<Backend>> open_backend(const DeviceOptions& options) {
   const bool choose_cuda = options.device == "auto" && cuda_device_count() > 0;
   if (options.device == "cpu" || (options.device == "auto" && !choose_cuda)) {
-    ASSIGN_OR_RETURN(const int32_t threads, parse_threads(options.threads));
-    return make_cpu_backend({.threads = threads, .isa = options.isa});
+    return open_cpu(options);
   }
   const std::optional<int32_t> ordinal = choose_cuda ? std::optional(0) : cuda_ordinal(options.device);
   if (!ordinal) {
     return Error{ErrorCode::kInvalid,
                  "must be cpu, auto, or cuda:0, cuda:1, ..., not '" + options.device + "'", "--device"};
   }
-  return make_cuda_backend({.ordinal = *ordinal, .memory_share = options.gpu_memory});
+  auto backend = make_cuda_backend({.ordinal = *ordinal, .memory_share = options.gpu_memory});
+  if (backend.ok() || !choose_cuda || backend.error().code != ErrorCode::kUnsupported) return backend;
+  log_line(LogLevel::kWarning, "the GPU can't be used, the CPU takes its place",
+           {{"why", backend.error().message}});
+  return open_cpu(options);
 }
 
 KvType kv_type_of(const DeviceOptions& options, const Backend& backend) {

@@ -69,7 +69,9 @@ Result<void> run_sweep(const PerfOptions& options) {
   RETURN_IF_ERROR(check_choice(options));
   ASSIGN_OR_RETURN(const std::unique_ptr<Backend> backend, open_backend(options.device));
   ASSIGN_OR_RETURN(const std::unique_ptr<Model> model, load(options, *backend));
-  ASSIGN_OR_RETURN(PerfBench bench, PerfBench::create(*backend, *model, options.sweep));
+  PerfSweep sweep = options.sweep;
+  sweep.kv_type = kv_type_of(options.device, *backend);
+  ASSIGN_OR_RETURN(PerfBench bench, PerfBench::create(*backend, *model, sweep));
   if (!options.json) {
     const DeviceInfo& device = backend->info();
     std::printf(
@@ -81,7 +83,7 @@ Result<void> run_sweep(const PerfOptions& options) {
     std::printf("%-18s %10s %10s %10s %9s  %-10s %10s %10s\n", "test", "tokens/s", "min", "max", "roofline",
                 "bound by", "MB/step", "GMAC/step");
   }
-  for (const PerfTest& test : list_perf_tests(options.sweep)) {
+  for (const PerfTest& test : list_perf_tests(sweep)) {
     ASSIGN_OR_RETURN(const PerfRow row, bench.run(test));
     options.json ? print_json(row) : print_row(row);
   }

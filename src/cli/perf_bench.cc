@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "base/memory.h"
 #include "base/types.h"
 
 namespace hussar {
@@ -19,6 +20,15 @@ TokenId token_at(int64_t index, int32_t vocab_size) {
   x ^= x >> 29;
   x *= 0xBF58476D1CE4E5B9u;
   return static_cast<TokenId>((x >> 32) % static_cast<uint64_t>(vocab_size));
+}
+
+SampleRow greedy_row(int32_t slot, int32_t logit_row, int32_t position) {
+  SampleRow row;
+  row.logit_row = logit_row;
+  row.slot = slot;
+  row.position = position;
+  row.params.temperature = 0;
+  return row;
 }
 
 }  // namespace
@@ -70,8 +80,15 @@ Result<PerfBench> PerfBench::create(Backend& backend, const Model& model, const 
   limits.logit_rows_max = slots;
   limits.context_max = context;
   KvOptions kv;
-  kv.type = backend.info().kv_type;
+  kv.type = sweep.kv_type;
   kv.blocks = static_cast<int32_t>(bench.blocks_.size());
+  const int64_t needed = backend.reserve_bytes(model.config().shape, kv, limits);
+  if (const int64_t left = backend.memory_left_bytes(); needed > left) {
+    return Error{ErrorCode::kOutOfMemory,
+                 "the largest test needs " + bytes_text(needed) + ", and " + bytes_text(left) +
+                     " are left; choose a smaller --batch, --depth or --prompt",
+                 "--batch"};
+  }
   RETURN_IF_ERROR(backend.reserve(model.config().shape, kv, limits));
   RETURN_IF_ERROR(backend.prepare_steps([&model](Backend& b, const StepShape& s) { model.forward(b, s); }));
   bench.peaks_ = backend.measure_peaks(model.step_weight_bytes());
@@ -79,7 +96,8 @@ Result<PerfBench> PerfBench::create(Backend& backend, const Model& model, const 
 }
 
 Result<PerfRow> PerfBench::run(const PerfTest& test) {
-  for (int32_t slot = 0; slot < test.batch; ++slot) RETURN_IF_ERROR(fill(slot, 0, test.depth));
+  for (int32_t slot = 0; slot < test.batch; ++slot)
+    RETURN_IF_ERROR(fill(slot, 0, test.depth, FirstToken::kLeftOut));
   std::vector<double> seconds;
   for (int32_t i = 0; i <= sweep_.repetitions; ++i) {
     ASSIGN_OR_RETURN(const double once, time_once(test));
@@ -109,7 +127,7 @@ Result<double> PerfBench::time_once(const PerfTest& test) {
   for (int32_t slot = 0; slot < test.batch; ++slot) backend_->begin_sequence(slot, {});
   const TimePoint began = Clock::now();
   if (test.kind == PerfTest::kPrompt) {
-    RETURN_IF_ERROR(fill(0, test.depth, test.tokens));
+    RETURN_IF_ERROR(fill(0, test.depth, test.tokens, FirstToken::kSampled));
   } else {
     for (int32_t i = 0; i < test.tokens; ++i) RETURN_IF_ERROR(decode_step(test.depth + i, test.batch));
   }
@@ -120,7 +138,7 @@ std::span<const int32_t> PerfBench::blocks_of(int32_t slot) const {
   return std::span(blocks_).subspan(static_cast<size_t>(slot) * blocks_per_slot_, blocks_per_slot_);
 }
 
-Result<void> PerfBench::fill(int32_t slot, int32_t first_position, int32_t tokens) {
+Result<void> PerfBench::fill(int32_t slot, int32_t first_position, int32_t tokens, FirstToken first_token) {
   std::vector<TokenId> ids;
   for (int32_t done = 0; done < tokens;) {
     const int32_t rows = std::min(tokens - done, sweep_.step_rows_max);
@@ -132,6 +150,10 @@ Result<void> PerfBench::fill(int32_t slot, int32_t first_position, int32_t token
     const BatchPart part{slot, first_position + done, rows, logit_rows, RowRole::kPrompt, blocks_of(slot)};
     backend_->forward({ids, std::span(&part, 1)},
                       [this](Backend& b, const StepShape& s) { model_->forward(b, s); });
+    if (logit_rows > 0 && first_token == FirstToken::kSampled) {
+      const SampleRow row = greedy_row(slot, 0, first_position + tokens);
+      backend_->sample(std::span(&row, 1));
+    }
     auto finished = backend_->finish_step();
     if (!finished) return std::move(finished).error();
     done += rows;
@@ -146,12 +168,7 @@ Result<void> PerfBench::decode_step(int32_t position, int32_t batch) {
   for (int32_t slot = 0; slot < batch; ++slot) {
     ids.push_back(token_at(position + slot * 7919, model_->config().shape.vocab_size));
     parts.push_back({slot, position, 1, 1, RowRole::kGenerated, blocks_of(slot)});
-    SampleRow row;
-    row.logit_row = slot;
-    row.slot = slot;
-    row.position = position + 1;
-    row.params.temperature = 0;
-    rows.push_back(row);
+    rows.push_back(greedy_row(slot, slot, position + 1));
   }
   backend_->forward({ids, parts}, [this](Backend& b, const StepShape& s) { model_->forward(b, s); });
   backend_->sample(rows);

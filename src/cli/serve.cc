@@ -193,7 +193,8 @@ std::optional<Error> wait_for_end(const Engine& engine, Server* server, Interrup
   }
 }
 
-Result<void> serve(const ServeOptions& options, Interrupts* interrupts) {
+// What a server that was ready ended by: nothing, or a fault of the device. Errors: it did not become ready.
+Result<std::optional<Error>> serve(const ServeOptions& options, Interrupts* interrupts) {
   ASSIGN_OR_RETURN(const std::unique_ptr<LoadedModel> model, load_with_progress(options.load, interrupts));
   if (!model->chat_template) {
     log_line(LogLevel::kWarning, "no /v1/chat/completions", {{"why", model->template_problem}});
@@ -226,8 +227,7 @@ Result<void> serve(const ServeOptions& options, Interrupts* interrupts) {
   model->engine->shutdown();
   server->stop();
   log_line(LogLevel::kInfo, "stopped");
-  if (fault) return *fault;
-  return {};
+  return fault;
 }
 
 }  // namespace
@@ -240,10 +240,11 @@ int run_serve(const std::vector<std::string>& args) {
   if (const auto code = parse_or_exit_code(&flags, "serve", args)) return *code;
   apply_choices(&options);
   Interrupts interrupts(Interrupts::Hangup::kIsTaken);
-  const auto done = serve(options, &interrupts);
-  if (done.ok()) return 0;
-  const int code = report_error("serve", done.error());
-  return done.error().code == ErrorCode::kDeviceFault ? kExitDeviceFault : code;
+  const auto ended = serve(options, &interrupts);
+  if (!ended.ok()) return report_error("serve", ended.error());
+  if (!ended->has_value()) return 0;
+  report_error("serve", **ended);
+  return kExitDeviceFault;
 }
 
 }  // namespace hussar

@@ -62,6 +62,12 @@ class EngineLoop final : public Engine {
   void shutdown() override;
 
  private:
+  struct Step {
+    StepPlan plan;
+    std::vector<SampleRow> rows;
+    std::vector<size_t> constrained;  // of rows, those whose tokens a grammar has to take
+  };
+
   void run();
   // Waits for masks within the step's budget and says who sits out.
   void settle_masks();
@@ -69,13 +75,18 @@ class EngineLoop final : public Engine {
   void settle_checks();
   // Cancels what is to be cancelled, ends what is late, and plans a step; false when the engine is to end.
   bool plan_step();
+  // The same for the step behind the one that is under way; false when it must be planned after that one.
+  bool plan_ahead();
   void cancel_queued(TimePoint now);
-  void flatten(const StepPart& part, std::span<const TokenId> drafts);
-  void take_back_wrong_drafts(std::span<const SampledToken> sampled);
-  void follow_answer(int32_t slot, TokenId token);
   void release_and_start_slots();
-  Result<void> run_step();
-  Result<StepOutput> sample();
+  // Runs the planned step, and those behind it that can be launched before its tokens are known.
+  Result<void> run_steps();
+  void launch(Step* step);
+  void flatten(const StepPart& part, std::span<const TokenId> drafts, Step* step);
+  Result<void> finish(const Step& step);
+  Result<StepOutput> finish_sampling(const Step& step);
+  void take_back_wrong_drafts(const StepPlan& plan, std::span<const SampledToken> sampled);
+  void follow_answer(int32_t slot, TokenId token);
   void rest();
   void end(FinishReason reason, const std::string& error);
   void publish();
@@ -117,16 +128,16 @@ class EngineLoop final : public Engine {
   AnswerChecks checks_;
   int32_t sitting_out_ = 0;
   int64_t masks_late_ = 0;
-  StepPlan plan_;
+  Step step_, ahead_;
   bool resting_ = false;
   // Reused from step to step.
   std::vector<TokenEvent> events_;
   std::vector<EventSink*> sinks_;
   std::vector<TokenId> tokens_;
   std::vector<BatchPart> parts_;
-  std::vector<SampleRow> rows_;
-  std::vector<int32_t> wrong_rows_;  // of rows_
-  std::vector<size_t> constrained_;  // of rows_, those whose token a grammar has yet to take
+  std::vector<int32_t> row_of_slot_;  // in the step last launched, the slot's first sampled row
+  std::vector<int32_t> wrong_rows_;
+  std::vector<size_t> unsettled_;  // of a step's constrained rows
 
   std::thread thread_;
 };
@@ -144,7 +155,8 @@ EngineLoop::EngineLoop(const EngineOptions& options, EngineParts parts)
       scheduler_(scheduler_limits(options, backend_->info()), pool_, token_bytes_),
       sampler_(options.running_max),
       masks_(options.running_max, parts.vocab_size, options.mask_threads, options.mask_states_max),
-      checks_(options.running_max) {
+      checks_(options.running_max),
+      row_of_slot_(static_cast<size_t>(options.running_max)) {
   counters_.blocks_all = counters_.blocks_free = options.kv_blocks;
   counters_.last_step = Clock::now();
   thread_ = std::thread([this] { run(); });
@@ -229,21 +241,22 @@ void EngineLoop::run() {
     if (!plan_step()) break;
     release_and_start_slots();
     publish();
-    if (plan_.parts.empty() && sitting_out_ > 0) {
+    const bool idle = step_.plan.parts.empty();
+    if (idle && sitting_out_ > 0) {
       masks_.wait_for_late_until(Clock::now() + kLateTurn);
       continue;
     }
-    if (plan_.parts.empty() && checks_.under_way()) {
+    if (idle && checks_.under_way()) {
       checks_.wait_until(Clock::now() + kLateTurn);
       continue;
     }
-    if (plan_.parts.empty()) {
+    if (idle) {
       rest();
       continue;
     }
     resting_ = false;
     masks_late_ += sitting_out_;
-    if (Result<void> done = run_step(); !done.ok()) {
+    if (Result<void> done = run_steps(); !done.ok()) {
       end(FinishReason::kError, done.error().message);
       return;
     }
@@ -262,8 +275,18 @@ bool EngineLoop::plan_step() {
   const TimePoint now = Clock::now();
   cancel_queued(now);
   scheduler_.expire(now, &events_);
-  scheduler_.plan(now, &plan_);
+  scheduler_.plan(now, &step_.plan);
   return true;
+}
+
+bool EngineLoop::plan_ahead() {
+  if (backend_->info().steps_in_flight_max < 2) return false;
+  std::lock_guard lock(mutex_);
+  if (closed_) return false;
+  const TimePoint now = Clock::now();
+  cancel_queued(now);
+  scheduler_.expire(now, &events_);
+  return scheduler_.plan_ahead(step_.plan, &ahead_.plan);
 }
 
 // REQUIRES: mutex_ held.
@@ -304,13 +327,13 @@ void EngineLoop::settle_checks() {
 }
 
 void EngineLoop::release_and_start_slots() {
-  for (int32_t slot : plan_.ended) {
+  for (int32_t slot : step_.plan.ended) {
     backend_->end_sequence(slot);
     sampler_.end(slot);
     masks_.end(slot);
     checks_.end(slot);
   }
-  for (int32_t slot : plan_.started) {
+  for (int32_t slot : step_.plan.started) {
     const Scheduler::SequenceView sequence = scheduler_.sequence(slot);
     backend_->begin_sequence(slot, sequence.tokens);
     sampler_.begin(slot, sequence.request);
@@ -318,57 +341,108 @@ void EngineLoop::release_and_start_slots() {
   }
 }
 
-Result<void> EngineLoop::run_step() {
+Result<void> EngineLoop::run_steps() {
+  launch(&step_);
+  while (plan_ahead()) {
+    launch(&ahead_);
+    RETURN_IF_ERROR(finish(step_));
+    publish();
+    std::swap(step_, ahead_);
+  }
+  return finish(step_);
+}
+
+// Hands a step to the device, and what is to be sampled of it.
+void EngineLoop::launch(Step* step) {
   tokens_.clear();
   parts_.clear();
-  rows_.clear();
+  step->rows.clear();
+  step->constrained.clear();
   size_t draft = 0;
-  for (const StepPart& part : plan_.parts) {
-    const auto drafts = std::span(plan_.drafts).subspan(draft, drafted_tokens(part));
-    flatten(part, drafts);
+  for (const StepPart& part : step->plan.parts) {
+    const auto drafts = std::span(step->plan.drafts).subspan(draft, drafted_tokens(part));
+    flatten(part, drafts, step);
     draft += drafts.size();
   }
+  for (size_t row = step->rows.size(); row-- > 0;)
+    row_of_slot_[static_cast<size_t>(step->rows[row].slot)] = static_cast<int32_t>(row);
   backend_->forward({tokens_, parts_}, forward_);
-  ASSIGN_OR_RETURN(const StepOutput output, sample());
-  if (!plan_.drafts.empty()) take_back_wrong_drafts(output.rows);
-  {
-    std::lock_guard lock(mutex_);
-    scheduler_.commit(plan_, output.rows, Clock::now(), &events_);
-  }
-  // The next masks are worked out while the sinks take these tokens.
-  for (size_t i = 0; i < rows_.size(); ++i) follow_answer(rows_[i].slot, output.rows[i].token);
-  return {};
+  backend_->sample(step->rows);
 }
 
 // Adds a part of the plan to the step.
-void EngineLoop::flatten(const StepPart& part, std::span<const TokenId> drafts) {
+void EngineLoop::flatten(const StepPart& part, std::span<const TokenId> drafts, Step* step) {
   const Scheduler::SequenceView sequence = scheduler_.sequence(part.slot);
-  const auto committed = sequence.tokens.subspan(static_cast<size_t>(part.first_position),
-                                                 static_cast<size_t>(part.rows) - drafts.size());
-  tokens_.insert(tokens_.end(), committed.begin(), committed.end());
+  const auto known = static_cast<int32_t>(sequence.tokens.size());
+  const int32_t ahead =
+      std::max(0, part.first_position + part.rows - static_cast<int32_t>(drafts.size()) - known);
+  if (ahead == 0) {
+    const auto committed = sequence.tokens.subspan(static_cast<size_t>(part.first_position),
+                                                   static_cast<size_t>(part.rows) - drafts.size());
+    tokens_.insert(tokens_.end(), committed.begin(), committed.end());
+  } else {
+    CHECK(ahead == 1 && part.rows == 1);
+    tokens_.push_back(token_sampled_by(row_of_slot_[static_cast<size_t>(part.slot)]));
+  }
   tokens_.insert(tokens_.end(), drafts.begin(), drafts.end());
   parts_.push_back({part.slot, part.first_position, part.rows, part.logit_rows, part.role, sequence.blocks});
   if (part.logit_rows == 0) return;
-  rows_.push_back(sampler_.row(part.slot, sequence, static_cast<int32_t>(rows_.size())));
+  std::vector<SampleRow>& rows = step->rows;
+  rows.push_back(sampler_.row(part.slot, sequence, static_cast<int32_t>(rows.size()), ahead));
   for (size_t i = 0; i < drafts.size(); ++i) {
-    rows_.push_back(rows_.back());
-    ++rows_.back().logit_row;
-    ++rows_.back().position;
+    rows.push_back(rows.back());
+    ++rows.back().logit_row;
+    ++rows.back().position;
   }
   if (!masks_.has_grammar(part.slot)) return;
   masks_.press(part.slot, sequence.request.tokens_max - sequence.generated_tokens);
-  rows_.back().allow_mask = masks_.mask(part.slot);
+  rows.back().allow_mask = masks_.mask(part.slot);
+  step->constrained.push_back(rows.size() - 1);
+}
+
+Result<void> EngineLoop::finish(const Step& step) {
+  ASSIGN_OR_RETURN(const StepOutput output, finish_sampling(step));
+  if (!step.plan.drafts.empty()) take_back_wrong_drafts(step.plan, output.rows);
+  {
+    std::lock_guard lock(mutex_);
+    scheduler_.commit(step.plan, output.rows, Clock::now(), &events_);
+  }
+  // The next masks are worked out while the sinks take these tokens.
+  for (const size_t i : step.constrained) follow_answer(step.rows[i].slot, output.rows[i].token);
+  return {};
+}
+
+// Waits for the step's tokens. One after which an answer's grammar could not come to its end in time is
+// sampled anew without it. That depends on the answer alone, as sampling does.
+Result<StepOutput> EngineLoop::finish_sampling(const Step& step) {
+  constexpr int kTries = 4;
+  unsettled_ = step.constrained;
+  for (int tries = 1;; ++tries) {
+    ASSIGN_OR_RETURN(const StepOutput output, backend_->finish_step());
+    std::erase_if(unsettled_, [&](size_t i) {
+      const int32_t slot = step.rows[i].slot;
+      const Scheduler::SequenceView sequence = scheduler_.sequence(slot);
+      const int32_t left = sequence.request.tokens_max - sequence.generated_tokens - 1;
+      return masks_.take(slot, output.rows[i].token, left);
+    });
+    if (unsettled_.empty()) return output;
+    CHECK(tries <= kTries);  // the shortest way always fits
+    if (tries == kTries) {
+      for (const size_t i : unsettled_) masks_.force(step.rows[i].slot);
+    }
+    backend_->sample(step.rows);
+  }
 }
 
 // What was sampled behind a wrong draft is not to be counted as the answer's.
-void EngineLoop::take_back_wrong_drafts(std::span<const SampledToken> sampled) {
+void EngineLoop::take_back_wrong_drafts(const StepPlan& plan, std::span<const SampledToken> sampled) {
   wrong_rows_.clear();
   size_t row = 0, draft = 0;
-  for (const StepPart& part : plan_.parts) {
+  for (const StepPart& part : plan.parts) {
     const size_t rows = static_cast<size_t>(part.logit_rows), drafted = drafted_tokens(part);
     if (drafted > 0) {
       const int32_t confirmed = Scheduler::tokens_confirmed(sampled.subspan(row, rows),
-                                                            std::span(plan_.drafts).subspan(draft, drafted));
+                                                            std::span(plan.drafts).subspan(draft, drafted));
       for (size_t i = static_cast<size_t>(confirmed); i < rows; ++i)
         wrong_rows_.push_back(static_cast<int32_t>(row + i));
     }
@@ -380,7 +454,6 @@ void EngineLoop::take_back_wrong_drafts(std::span<const SampledToken> sampled) {
 
 // Has the next mask worked out, or the answer checked.
 void EngineLoop::follow_answer(int32_t slot, TokenId token) {
-  if (!masks_.has_grammar(slot)) return;
   if (scheduler_.is_running(slot)) return masks_.advance(slot, token);
   if (!scheduler_.awaits_check(slot)) return;
   const Scheduler::SequenceView sequence = scheduler_.sequence(slot);
@@ -391,29 +464,6 @@ void EngineLoop::follow_answer(int32_t slot, TokenId token) {
       answer += token_bytes_[static_cast<size_t>(id)];
   }
   checks_.begin(slot, sequence.request.grammar, std::move(answer));
-}
-
-// A token after which an answer's grammar could not come to its end in time is sampled anew without it. That
-// depends on the answer alone, as sampling does.
-Result<StepOutput> EngineLoop::sample() {
-  constexpr int kTries = 4;
-  constrained_.clear();
-  for (size_t i = 0; i < rows_.size(); ++i) {
-    if (masks_.has_grammar(rows_[i].slot)) constrained_.push_back(i);
-  }
-  for (int tries = 1;; ++tries) {
-    backend_->sample(rows_);
-    ASSIGN_OR_RETURN(const StepOutput output, backend_->finish_step());
-    std::erase_if(constrained_, [&](size_t i) {
-      const Scheduler::SequenceView sequence = scheduler_.sequence(rows_[i].slot);
-      const int32_t left = sequence.request.tokens_max - sequence.generated_tokens - 1;
-      return masks_.take(rows_[i].slot, output.rows[i].token, left);
-    });
-    if (constrained_.empty()) return output;
-    CHECK(tries <= kTries);  // the shortest way always fits
-    if (tries < kTries) continue;
-    for (const size_t i : constrained_) masks_.force(rows_[i].slot);
-  }
 }
 
 // Nothing can run: waits for a request.

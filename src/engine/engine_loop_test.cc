@@ -77,6 +77,41 @@ TEST(EngineLoop, AnswersOneRequest) {
   EXPECT_EQ(counters.finished[static_cast<size_t>(FinishReason::kLength)], 1);
 }
 
+TEST(EngineLoop, AStepIsLaunchedBeforeTheTokensOfTheOneBeforeItAreKnown) {
+  std::atomic<int64_t> ahead{0};
+  const FakeBackend::Options device{.vocab_size = 8, .steps_in_flight_max = 2, .launched_ahead = &ahead};
+  auto engine = start(small_options(), device);
+  Request request = make_request(range_prompt(9), 20, 7);
+  for (TokenId& token : request.prompt) token %= 8;
+  Answer whole;
+  ASSERT_TRUE(engine->submit(request, whole.sink()).ok());
+  EXPECT_EQ(whole.wait().finish, FinishReason::kLength);
+  EXPECT_EQ(whole.tokens(), fake_answer(request, device).tokens);
+  EXPECT_EQ(ahead, 19) << "every step but the prompt's";
+  EXPECT_EQ(engine->counters().rows, 9 + 19) << "none behind the last token";
+  // What ends by itself has a row behind it that nobody wants.
+  request.stop_ids = {whole.tokens()[5]};
+  const size_t length = fake_answer(request, device).tokens.size();
+  Answer stopped;
+  ASSERT_TRUE(engine->submit(request, stopped.sink()).ok());
+  EXPECT_EQ(stopped.wait().finish, FinishReason::kStop);
+  EXPECT_EQ(stopped.tokens().size(), length);
+  engine->shutdown();
+  EXPECT_EQ(engine->counters().surplus_tokens, 1);
+  EXPECT_EQ(engine->counters().blocks_used, 0);
+  EXPECT_EQ(engine->counters().generated_tokens, 20 + static_cast<int64_t>(length));
+}
+
+TEST(EngineLoop, AFaultEndsBothStepsUnderWay) {
+  const FakeBackend::Options device{.fault_step = 5, .steps_in_flight_max = 2};
+  auto engine = start(small_options(), device);
+  Answer answer;
+  ASSERT_TRUE(engine->submit(make_request({1, 2, 3}, 50), answer.sink()).ok());
+  const TokenEvent last = answer.wait();
+  EXPECT_EQ(last.finish, FinishReason::kError);
+  EXPECT_EQ(last.generated_tokens, 4);
+}
+
 TEST(EngineLoop, TheNextTurnOfAConversationHitsThePrefixCache) {
   for (FakeRoles roles : {FakeRoles::kAgree, FakeRoles::kDiffer}) {
     const FakeBackend::Options device{.roles = roles};
@@ -317,10 +352,12 @@ TEST(EngineLoop, TheSameAloneAndAmongOthers) {
 
 // Threads submit, cancel and watch at once; every answer is the one that the request alone gives, or a
 // beginning of it.
-void run_storm(FakeRoles roles, uint64_t seed) {
+void run_storm(FakeRoles roles, uint64_t seed, int32_t steps_in_flight_max = 1) {
   SCOPED_TRACE("seed " + std::to_string(seed));
   constexpr int kThreads = 4, kRequests = 150;
-  const FakeBackend::Options device{.blocks = 48, .roles = roles};
+  std::atomic<int64_t> ahead{0};
+  const FakeBackend::Options device{
+      .blocks = 48, .roles = roles, .steps_in_flight_max = steps_in_flight_max, .launched_ahead = &ahead};
   EngineOptions options = small_options();
   options.kv_blocks = device.blocks;
   auto engine = start(options, device);
@@ -366,6 +403,7 @@ void run_storm(FakeRoles roles, uint64_t seed) {
   std::vector<std::thread> threads;
   for (int i = 0; i < kThreads; ++i) threads.emplace_back(client, seed * 1000 + static_cast<uint64_t>(i));
   for (std::thread& thread : threads) thread.join();
+  engine->shutdown();  // a step that was launched ahead keeps its blocks until it has run
   const EngineCounters counters = engine->counters();
   EXPECT_EQ(counters.blocks_used, 0);
   EXPECT_EQ(counters.generated_tokens, generated);
@@ -374,6 +412,7 @@ void run_storm(FakeRoles roles, uint64_t seed) {
   EXPECT_EQ(counters.requests_refused, refused);
   EXPECT_EQ(counters.finished[static_cast<size_t>(FinishReason::kCancelled)], cancelled);
   EXPECT_GT(counters.prefix_hit_tokens, 0);
+  EXPECT_EQ(ahead > 0, steps_in_flight_max > 1);
 }
 
 TEST(EngineLoop, AStormOfThreads) {
@@ -381,6 +420,11 @@ TEST(EngineLoop, AStormOfThreads) {
 }
 TEST(EngineLoop, AStormWhereGeneratedBlocksMayNotBeShared) {
   for (uint64_t seed = 4; seed <= 6; ++seed) run_storm(FakeRoles::kDiffer, seed);
+}
+
+TEST(EngineLoop, AStormWithTwoStepsUnderWay) {
+  for (uint64_t seed = 7; seed <= 9; ++seed) run_storm(FakeRoles::kAgree, seed, 2);
+  for (uint64_t seed = 10; seed <= 12; ++seed) run_storm(FakeRoles::kDiffer, seed, 2);
 }
 
 TEST(EngineLoop, OptionsOutOfRangeAreNamed) {

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cmath>
 #include <condition_variable>
+#include <deque>
 #include <mutex>
 #include <set>
 #include <vector>
@@ -75,13 +76,17 @@ class FakeBackend final : public Backend {
     FakeRoles roles = FakeRoles::kAgree;
     int64_t fault_step = -1;   // the step that fails, from 1
     StepGate* gate = nullptr;  // outlives the backend
+    int32_t steps_in_flight_max = 1;
+    std::atomic<int64_t>* launched_ahead =
+        nullptr;  // counts steps behind one under way; outlives the backend
   };
 
   explicit FakeBackend(const Options& options)
       : options_(options), kv_(options.blocks, options.block_tokens, options.roles) {
     info_.device = "fake";
     info_.kv_block_tokens = options.block_tokens;
-    info_.takes_back = true;
+    info_.takes_back = options.steps_in_flight_max == 1;
+    info_.steps_in_flight_max = options.steps_in_flight_max;
     info_.roles_agree = options.roles == FakeRoles::kAgree;
   }
 
@@ -98,6 +103,15 @@ class FakeBackend final : public Backend {
   void end_sequence(int32_t slot) override { CHECK(slots_.erase(slot) == 1); }
 
   void forward(const Batch& batch, const Forward& forward) override {
+    CHECK(static_cast<int32_t>(under_way_.size()) < options_.steps_in_flight_max);
+    std::vector<TokenId> tokens;
+    for (const TokenId token : batch.tokens) {
+      CHECK(token >= 0 || !under_way_.empty());
+      tokens.push_back(token >= 0 ? token
+                                  : std::max(0, under_way_.back().rows[static_cast<size_t>(~token)].token));
+    }
+    if (options_.launched_ahead != nullptr && !under_way_.empty()) ++*options_.launched_ahead;
+    under_way_.emplace_back();
     attended_.clear();
     StepShape shape{.rows = static_cast<int32_t>(batch.tokens.size()),
                     .parts = static_cast<int32_t>(batch.parts.size())};
@@ -105,7 +119,7 @@ class FakeBackend final : public Backend {
     for (const BatchPart& part : batch.parts) {
       CHECK(slots_.contains(part.slot));
       for (int32_t i = 0; i < part.rows; ++i) {
-        kv_.store(part.blocks, part.first_position + i, batch.tokens[row++], part.role);
+        kv_.store(part.blocks, part.first_position + i, tokens[row++], part.role);
       }
     }
     CHECK(row == batch.tokens.size());
@@ -118,25 +132,29 @@ class FakeBackend final : public Backend {
   }
 
   void sample(std::span<const SampleRow> rows) override {
-    sampled_.clear();
-    top_.assign(rows.size() * 4, {});
+    // Behind its finish_step() a step is sampled anew.
+    if (under_way_.empty()) under_way_.emplace_back();
+    std::vector<SampledToken>& sampled = under_way_.back().rows;
+    std::vector<TokenLogprob>& top = under_way_.back().top;
+    sampled.clear();
+    top.assign(rows.size() * 4, {});
     for (const SampleRow& row : rows) {
       const uint64_t attended = attended_[static_cast<size_t>(row.logit_row)];
-      SampledToken& token = sampled_.emplace_back();
+      SampledToken& token = sampled.emplace_back();
       token.token =
           fake_pick(attended, row.seed, row.position, row.bias, row.allow_mask, options_.vocab_size);
       if (row.logprobs_top < 0) continue;
       token.logprob = fake_logprob(attended);
-      const size_t first = (sampled_.size() - 1) * 4,
+      const size_t first = (sampled.size() - 1) * 4,
                    count = static_cast<size_t>(std::min(row.logprobs_top, 4));
       for (size_t i = 0; i < count; ++i)
-        top_[first + i] = {token.token, token.logprob - static_cast<float>(i)};
-      token.top = std::span(top_).subspan(first, count);
+        top[first + i] = {token.token, token.logprob - static_cast<float>(i)};
+      token.top = std::span(top).subspan(first, count);
     }
   }
 
   void take_back(std::span<const int32_t> rows) override {
-    for (const int32_t row : rows) CHECK(static_cast<size_t>(row) < sampled_.size());
+    for (const int32_t row : rows) CHECK(static_cast<size_t>(row) < finished_.rows.size());
     taken_back_ += static_cast<int64_t>(rows.size());
   }
   int64_t taken_back() const { return taken_back_; }
@@ -145,7 +163,10 @@ class FakeBackend final : public Backend {
     ++steps_;
     if (options_.gate != nullptr) options_.gate->pass();
     if (steps_ == options_.fault_step) return Error{ErrorCode::kDeviceFault, "the fake device broke", ""};
-    return StepOutput{sampled_};
+    CHECK(!under_way_.empty());
+    finished_ = std::move(under_way_.front());
+    under_way_.pop_front();
+    return StepOutput{finished_.rows};
   }
 
   void embed(const Weight&, Activation) override {}
@@ -163,8 +184,12 @@ class FakeBackend final : public Backend {
   FakeKv kv_;
   std::set<int32_t> slots_;
   std::vector<uint64_t> attended_;
-  std::vector<SampledToken> sampled_;
-  std::vector<TokenLogprob> top_;
+  struct Sampled {
+    std::vector<SampledToken> rows;
+    std::vector<TokenLogprob> top;
+  };
+  std::deque<Sampled> under_way_;
+  Sampled finished_;
   int64_t steps_ = 0, taken_back_ = 0;
 };
 

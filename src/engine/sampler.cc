@@ -40,16 +40,17 @@ void Sampler::begin(int32_t slot, const Request& request) {
   for (size_t i = 0; i < stops; ++i) bias.push_back({request.stop_ids[i], kForbidden});
 }
 
-SampleRow Sampler::row(int32_t slot, const Scheduler::SequenceView& sequence, int32_t logit_row) {
+SampleRow Sampler::row(int32_t slot, const Scheduler::SequenceView& sequence, int32_t logit_row,
+                       int32_t tokens_ahead) {
   const Request& request = sequence.request;
   std::vector<TokenBias>& bias = biases_[static_cast<size_t>(slot)];
-  const bool stops_forbidden = sequence.generated_tokens < request.tokens_min;
+  const bool stops_forbidden = sequence.generated_tokens + tokens_ahead < request.tokens_min;
   bias.resize(request.bias.size() + (stops_forbidden ? request.stop_ids.size() : 0));
   forbid_bad_words(request, sequence.tokens.subspan(static_cast<size_t>(sequence.prompt_tokens)), &bias);
   SampleRow row;
   row.logit_row = logit_row;
   row.slot = slot;
-  row.position = static_cast<int32_t>(sequence.tokens.size());
+  row.position = static_cast<int32_t>(sequence.tokens.size()) + tokens_ahead;
   // Not the seed of another choice: those are made of the seed itself.
   row.seed =
       sequence.attempt == 0 ? request.seed : nth_seed(~request.seed, static_cast<uint64_t>(sequence.attempt));

@@ -18,9 +18,11 @@ class Sampler {
   void begin(int32_t slot, const Request& request);
   void end(int32_t slot) { biases_[static_cast<size_t>(slot)].clear(); }
 
-  // How the next token of the slot is sampled. The row points into this sampler and the request, and is valid
-  // until the slot's next begin(), row() or end().
-  SampleRow row(int32_t slot, const Scheduler::SequenceView& sequence, int32_t logit_row);
+  // How the next token of the slot is sampled, or the one behind `tokens_ahead` more that aren't known yet.
+  // The row points into this sampler and the request, and is valid until the slot's next begin(), row() or
+  // end(). REQUIRES: tokens_ahead is 0 for a request with bad words.
+  SampleRow row(int32_t slot, const Scheduler::SequenceView& sequence, int32_t logit_row,
+                int32_t tokens_ahead = 0);
 
  private:
   // By slot: the request's own bias, then its stop ids as forbidden ones, which are left off once tokens_min

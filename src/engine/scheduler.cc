@@ -84,7 +84,7 @@ void Scheduler::end_all(FinishReason reason, std::string_view error, TimePoint n
 }
 
 void Scheduler::fail(int32_t slot, std::string_view error, TimePoint now, std::vector<TokenEvent>* events) {
-  CHECK(uncommitted_step_ == 0 && is_running(slot));
+  CHECK(flights_.empty() && is_running(slot));
   end_without_token(slot, FinishReason::kError, error, now, events);
 }
 
@@ -92,7 +92,7 @@ void Scheduler::fail(int32_t slot, std::string_view error, TimePoint now, std::v
 // ---------------------------------------------------------------------------------------------------------------------------
 
 void Scheduler::plan(TimePoint now, StepPlan* plan) {
-  CHECK(uncommitted_step_ == 0);
+  CHECK(flights_.empty());
   plan->step = counts_.steps + 1;
   plan->parts.clear();
   plan->rows = plan->logit_rows = 0;
@@ -111,20 +111,62 @@ void Scheduler::plan(TimePoint now, StepPlan* plan) {
   CHECK(plan->rows <= limits_.step_tokens_max);
   const int32_t generating = plan->rows;
   plan_prompts(plan);
-  flight_prompt_rows_ = plan->rows - generating;
-  if (flight_prompt_rows_ == 0) plan_drafts(plan);
-  flight_generated_rows_ = plan->rows - flight_prompt_rows_;
+  const int32_t prompt_rows = plan->rows - generating;
+  if (prompt_rows == 0) plan_drafts(plan);
   if (plan->parts.empty()) {
     last_commit_ = {};  // the device rests: what passes until the next step is none of its time
     return;
   }
-  uncommitted_step_ = plan->step;
   // A step takes from the last one's end, when the device did not rest in between.
   step_began_ = last_commit_ == TimePoint{} ? now : last_commit_;
+  set_under_way(*plan, prompt_rows);
+}
+
+void Scheduler::set_under_way(const StepPlan& plan, int32_t prompt_rows) {
+  flights_.push_back({plan.step, prompt_rows, plan.rows - prompt_rows});
   ++counts_.steps;
-  counts_.rows += plan->rows;
-  const auto size = static_cast<size_t>(std::bit_width(static_cast<uint32_t>(plan->rows - 1)));
+  counts_.rows += plan.rows;
+  const auto size = static_cast<size_t>(std::bit_width(static_cast<uint32_t>(plan.rows - 1)));
   ++counts_.steps_by_rows[std::min(size, kStepSizes - 1)];
+}
+
+bool Scheduler::plan_ahead(const StepPlan& current, StepPlan* ahead) {
+  CHECK(flights_.size() == 1 && flights_.front().step == current.step);
+  if (!can_plan_ahead()) return false;
+  ahead->step = counts_.steps + 1;
+  ahead->parts.clear();
+  ahead->rows = ahead->logit_rows = 0;
+  ahead->drafts.clear();
+  ahead->started.clear();
+  ahead->ended.clear();
+  for (const int32_t slot : running_) {
+    if (goes_on(at(slot))) add_part(slot, 1, RowRole::kGenerated, ahead);
+  }
+  set_under_way(*ahead, 0);
+  return true;
+}
+
+// Whether the step behind the one that is under way is known but for its tokens, and has rows.
+bool Scheduler::can_plan_ahead() const {
+  if (limits_.draft_tokens_max > 0 || waiting_.tenants().size() > 1) return false;
+  if (waiting_.size() > 0 && !slots_free_.empty() && !admission_blocked_) return false;
+  bool has_rows = false;
+  for (const int32_t slot : running_) {
+    const Sequence& sequence = at(slot);
+    const Request& request = sequence.request;
+    const bool samples = sequence.flights == 1 && sequence.computed + sequence.flight_rows ==
+                                                      static_cast<int32_t>(sequence.tokens.size());
+    if (!samples || !takes_part(sequence) || request.grammar || !request.bad_words.empty()) return false;
+    // What waits may take the place of one that ends.
+    if (!goes_on(sequence) && waiting_.size() > 0) return false;
+    has_rows = has_rows || goes_on(sequence);
+  }
+  return has_rows;
+}
+
+// Whether a token may follow the one that is being sampled.
+bool Scheduler::goes_on(const Sequence& sequence) const {
+  return sequence.generated_tokens + 1 < sequence.request.tokens_max;
 }
 
 void Scheduler::admit_waiting(TimePoint now, StepPlan* plan) {
@@ -271,14 +313,14 @@ bool Scheduler::waits_for_another(int32_t slot) const {
 
 void Scheduler::add_part(int32_t slot, int32_t rows, RowRole role, StepPlan* plan) {
   Sequence& sequence = at(slot);
-  const int32_t end = sequence.computed + rows;
-  take_blocks(sequence, end);
-  const int32_t logit_rows = end == static_cast<int32_t>(sequence.tokens.size()) ? 1 : 0;
-  plan->parts.push_back({slot, sequence.computed, rows, logit_rows, role});
+  const int32_t begin = sequence.computed + sequence.flight_rows;
+  take_blocks(sequence, begin + rows);
+  const int32_t logit_rows = begin + rows >= static_cast<int32_t>(sequence.tokens.size()) ? 1 : 0;
+  plan->parts.push_back({slot, begin, rows, logit_rows, role});
   plan->rows += rows;
   plan->logit_rows += logit_rows;
-  sequence.in_flight = true;
-  sequence.flight_rows = rows;
+  ++sequence.flights;
+  sequence.flight_rows += rows;
   sequence.last_step = plan->step;
 }
 
@@ -295,14 +337,16 @@ void Scheduler::take_blocks(Sequence& sequence, int32_t positions) {
 
 void Scheduler::commit(const StepPlan& plan, std::span<const SampledToken> tokens, TimePoint now,
                        std::vector<TokenEvent>* events) {
-  CHECK(plan.step == uncommitted_step_);
+  CHECK(!flights_.empty() && plan.step == flights_.front().step);
   CHECK(tokens.size() == static_cast<size_t>(plan.logit_rows));
-  uncommitted_step_ = 0;
+  const Flight flight = flights_.front();
+  flights_.erase(flights_.begin());
   size_t logit_row = 0, draft = 0;
   for (const StepPart& part : plan.parts) {
     Sequence& sequence = at(part.slot);
-    CHECK(sequence.in_flight && part.first_position == sequence.computed);
-    sequence.in_flight = false;
+    CHECK(sequence.flights > 0);
+    --sequence.flights;
+    sequence.flight_rows -= part.rows;
     const size_t rows = static_cast<size_t>(part.logit_rows), drafted = drafted_tokens(part);
     const auto sampled = tokens.subspan(logit_row, rows);
     const auto drafts = std::span(plan.drafts).subspan(draft, drafted);
@@ -310,9 +354,10 @@ void Scheduler::commit(const StepPlan& plan, std::span<const SampledToken> token
     draft += drafted;
     if (sequence.state == State::kEnded) {
       counts_.surplus_tokens += part.logit_rows;
-      free_slot(part.slot);
+      if (sequence.flights == 0) free_slot(part.slot);
       continue;
     }
+    CHECK(part.first_position == sequence.computed);
     if (drafted > 0) {
       commit_answer(part, sampled, drafts, now, events);
       continue;
@@ -321,8 +366,9 @@ void Scheduler::commit(const StepPlan& plan, std::span<const SampledToken> token
     publish_full_blocks(sequence);
     if (rows == 1) accept(part.slot, sampled[0], now, events);
   }
-  cost_.observe(flight_prompt_rows_, flight_generated_rows_,
+  cost_.observe(flight.prompt_rows, flight.generated_rows,
                 std::chrono::duration<double>(now - step_began_).count());
+  step_began_ = now;  // of the next one, if it is under way already
   last_commit_ = running_.empty() ? TimePoint{} : now;
 }
 
@@ -403,9 +449,9 @@ void Scheduler::end(int32_t slot, FinishReason reason, TokenEvent* event) {
   if (reason == FinishReason::kStop || reason == FinishReason::kLength) note_size(sequence);
   running_deadlines_ -= sequence.request.has_deadline() ? 1 : 0;
   running_.erase(std::ranges::find(running_, slot));
-  if (running_.empty() && uncommitted_step_ == 0) last_commit_ = {};
+  if (running_.empty() && flights_.empty()) last_commit_ = {};
   sequence.state = State::kEnded;
-  if (!sequence.in_flight) free_slot(slot);
+  if (sequence.flights == 0) free_slot(slot);
 }
 
 void Scheduler::end_without_token(int32_t slot, FinishReason reason, std::string_view error, TimePoint now,
@@ -483,8 +529,9 @@ void Scheduler::check_integrity() const {
     idle += sequence.state == State::kIdle;
     pledged += sequence.pledged;
     CHECK(sequence.pledged >= 0);
-    CHECK(sequence.state != State::kEnded || sequence.in_flight);
-    CHECK(sequence.state != State::kAwaitsCheck || !sequence.in_flight);
+    CHECK(sequence.state != State::kEnded || sequence.flights > 0);
+    CHECK(sequence.state != State::kAwaitsCheck || sequence.flights == 0);
+    CHECK((sequence.flights == 0) == (sequence.flight_rows == 0));
     CHECK(static_cast<size_t>(sequence.published) <= sequence.blocks.size());
     for (size_t i = 0; i < sequence.blocks.size(); ++i) {
       ++references[static_cast<size_t>(sequence.blocks[i])];

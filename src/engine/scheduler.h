@@ -150,6 +150,14 @@ class Scheduler {
   // plan with parts is committed.
   void plan(TimePoint now, StepPlan* plan);
 
+  // Plans the step behind one that is under way, whose tokens are not known yet: a row for each sequence that
+  // `current` samples a token of, unless that token is its last one in any case. A token that ends an answer
+  // by itself makes the row behind it surplus. False, and nothing is changed, where plan() might do more than
+  // that once the tokens are known: admit a request, go on with a prompt, draft, let tenants take turns, or
+  // choose by what was sampled (grammars, bad words). `ahead` neither starts nor ends a slot.
+  // REQUIRES: `current` is the last plan, and the only one that is not committed.
+  bool plan_ahead(const StepPlan& current, StepPlan* ahead);
+
   // How many of a part's sampled tokens stand behind tokens that are the answer's: of a draft, up to the
   // first that was guessed wrong. `sampled` and `drafts` are the part's own.
   static int32_t tokens_confirmed(std::span<const SampledToken> sampled, std::span<const TokenId> drafts);
@@ -160,7 +168,8 @@ class Scheduler {
   void commit(const StepPlan& plan, std::span<const SampledToken> tokens, TimePoint now,
               std::vector<TokenEvent>* events);
 
-  // What a planned part is about. Valid until the next call that is neither const nor submit().
+  // What a planned part is about. Valid until the next call that is neither const nor submit(). A part that
+  // was planned ahead begins behind the last of `tokens`.
   struct SequenceView {
     RequestId id;
     const Request& request;  // its prompt is empty: it has moved to the front of `tokens`
@@ -170,7 +179,7 @@ class Scheduler {
     std::span<const TokenId> tokens;  // prompt, then committed tokens
     std::span<const int32_t> blocks;  // of positions 0 .. at least the end of the planned part
   };
-  // REQUIRES: the slot is in the last plan.
+  // REQUIRES: the slot is in a plan that is not committed, or in the last one.
   SequenceView sequence(int32_t slot) const;
 
   // The blocks that a request of this size can need at most.
@@ -184,14 +193,14 @@ class Scheduler {
   void check_integrity() const;
 
  private:
-  // kEnded: its last plan is still under way.
+  // kEnded: a plan that names it is still under way.
   enum class State : uint8_t { kIdle, kRunning, kAwaitsCheck, kEnded };
 
   struct Sequence {
     State state = State::kIdle;
     Turn turn = Turn::kTakesPart;
-    bool in_flight = false;
-    int32_t flight_rows = 0;
+    int32_t flights = 0;      // plans under way that name it
+    int32_t flight_rows = 0;  // of them together
     RequestId id = 0;
     Request request;
     int32_t prompt_tokens = 0, cached_tokens = 0, generated_tokens = 0;
@@ -227,6 +236,9 @@ class Scheduler {
   void adopt_prefix(Sequence& sequence);
   void plan_prompts(StepPlan* plan);
   void plan_drafts(StepPlan* plan);
+  bool can_plan_ahead() const;
+  bool goes_on(const Sequence& sequence) const;
+  void set_under_way(const StepPlan& plan, int32_t prompt_rows);
   int32_t draft_room(const Sequence& sequence, const StepPlan& plan) const;
   bool waits_for_another(int32_t slot) const;
   void add_part(int32_t slot, int32_t rows, RowRole role, StepPlan* plan);
@@ -268,10 +280,14 @@ class Scheduler {
   std::vector<int32_t> slots_ended_;  // for the next plan
   std::vector<int32_t> slots_anew_;   // whose answers begin anew with the next plan
   bool admission_blocked_ =
-      false;                      // what is next did not fit, and nothing has been released or has come since
-  int64_t uncommitted_step_ = 0;  // 0: none
-  TimePoint step_began_, last_commit_;
-  int32_t flight_prompt_rows_ = 0, flight_generated_rows_ = 0;  // of the step that is under way
+      false;  // what is next did not fit, and nothing has been released or has come since
+  // Plans that are not committed, oldest first: one, and one that was planned ahead.
+  struct Flight {
+    int64_t step;
+    int32_t prompt_rows, generated_rows;
+  };
+  std::vector<Flight> flights_;
+  TimePoint step_began_, last_commit_;  // step_began_: the oldest flight's
   int32_t running_deadlines_ = 0;
   // Of requests as they were lately.
   double mean_prompt_rows_ = 0, mean_generated_ = 0;

@@ -115,9 +115,9 @@ void Scheduler::collect_running() {
   for (const int32_t slot : running_) {
     const Sequence& sequence = at(slot);
     // A step that is under way counts as done; rest_of_step() says when that will be.
-    const int32_t computed = sequence.computed + (sequence.in_flight ? sequence.flight_rows : 0);
+    const int32_t computed = sequence.computed + sequence.flight_rows;
     const int32_t prompt_left = std::max(0, sequence.prompt_tokens - computed);
-    const int32_t generated = sequence.generated_tokens + (sequence.in_flight && prompt_left == 0 ? 1 : 0);
+    const int32_t generated = sequence.generated_tokens + (prompt_left == 0 ? sequence.flights : 0);
     const auto index = static_cast<int32_t>(running_jobs_.size());
     running_jobs_.push_back({prompt_left, sequence.tokens_left - generated, sequence.pledged});
     for (const int32_t block : sequence.blocks) {
@@ -140,8 +140,10 @@ void Scheduler::collect_running() {
 }
 
 Clock::duration Scheduler::rest_of_step(TimePoint now) const {
-  if (uncommitted_step_ == 0) return {};
-  const std::chrono::duration<double> whole(cost_.seconds(flight_prompt_rows_, flight_generated_rows_));
+  if (flights_.empty()) return {};
+  std::chrono::duration<double> whole{};
+  for (const Flight& flight : flights_)
+    whole += std::chrono::duration<double>(cost_.seconds(flight.prompt_rows, flight.generated_rows));
   return std::max(Clock::duration{},
                   std::chrono::duration_cast<Clock::duration>(whole) - (now - step_began_));
 }

@@ -10,7 +10,7 @@ namespace hussar {
 
 void Scheduler::pass(int32_t slot, TimePoint now, std::vector<TokenEvent>* events) {
   Sequence& sequence = at(slot);
-  CHECK(uncommitted_step_ == 0 && awaits_check(slot));
+  CHECK(flights_.empty() && awaits_check(slot));
   counts_.generated_tokens += sequence.generated_tokens;
   for (TokenEvent& event : sequence.held) {
     event.time = now;
@@ -22,7 +22,7 @@ void Scheduler::pass(int32_t slot, TimePoint now, std::vector<TokenEvent>* event
 
 void Scheduler::reject(int32_t slot, std::string_view fault, TimePoint now, std::vector<TokenEvent>* events) {
   Sequence& sequence = at(slot);
-  CHECK(uncommitted_step_ == 0 && awaits_check(slot));
+  CHECK(flights_.empty() && awaits_check(slot));
   ++counts_.checks_failed;
   sequence.tokens_left -= discard_answer(sequence);
   Request& request = sequence.request;

@@ -47,7 +47,7 @@ void Scheduler::plan_drafts(StepPlan* plan) {
     plan->rows += drafted;
     plan->logit_rows += drafted;
     plan->drafts.insert(plan->drafts.end(), draft_.begin(), draft_.begin() + drafted);
-    sequence.flight_rows = part.rows;
+    sequence.flight_rows += drafted;
     take_blocks(sequence, part.first_position + part.rows);
   }
 }

@@ -24,13 +24,13 @@ struct DeviceInfo {
   std::string device;  // "cpu", "cuda:0 NVIDIA H100"
   std::string isa;     // "reference", "reference-tiles", "avx2", "avx512", "amx", "sm_90"
   int32_t threads = 1;
-  int32_t memory_nodes = 1;  // NUMA nodes of the processors that these threads may run on
-  int32_t steps_in_flight_max = 1;
-  bool takes_back = false;        // take_back() is there: tokens can be drafted
-  int32_t step_rows = 512;        // of a step that keeps it busy without keeping others waiting for long
-  int32_t kv_block_tokens = 32;   // positions that share a KV block
-  bool owns_memory = false;       // memory_left_bytes() is set aside for this backend
-  KvType kv_type = KvType::kF16;  // of keys and values, where nothing else is asked for
+  int32_t memory_nodes = 1;         // NUMA nodes of the processors that these threads may run on
+  int32_t steps_in_flight_max = 1;  // more: a batch may hold tokens that are not known yet
+  bool takes_back = false;          // take_back() is there: tokens can be drafted
+  int32_t step_rows = 512;          // of a step that keeps it busy without keeping others waiting for long
+  int32_t kv_block_tokens = 32;     // positions that share a KV block
+  bool owns_memory = false;         // memory_left_bytes() is set aside for this backend
+  KvType kv_type = KvType::kF16;    // of keys and values, where nothing else is asked for
   bool roles_agree =
       false;  // prompt and generated rows get bit-identical sums: their KV blocks may stand in for each other
 };
@@ -111,10 +111,11 @@ class Backend {
   virtual void end_sequence(int32_t slot) = 0;
 
   // REQUIRES: the batch fits the reserved limits; token ids, positions and blocks are in range (CHECKed: they
-  // are our own).
+  // are our own). With a step under way that has been sampled: steps_in_flight_max allows for one more.
   virtual void forward(const Batch& batch, const Forward& forward) = 0;
-  // Samples rows of the step last given to forward(). Called again for the same step it does so anew: what it
-  // sampled before counts no more, and the step's output is that of the last call.
+  // Samples rows of the step last given to forward(). Called again for the same step, behind its
+  // finish_step(), it does so anew: what it sampled before counts no more, and the step's output is that of
+  // the last call. What the rows point to is read before it returns.
   virtual void sample(std::span<const SampleRow> rows) = 0;
   // What these rows of the last sample() (its indexes, ascending; of each slot the last ones) brought counts
   // for nothing: tokens behind a draft that was wrong. To be called after finish_step().

@@ -23,10 +23,14 @@ struct BatchPart {
   std::span<const int32_t> blocks;  // KV blocks of positions 0 .. at least first_position + rows - 1
 };
 
+// Stands among a batch's tokens for the one that row `row` of the sample() before brings, which need not have
+// come back from the device yet. Where that row brings none (-1), any token is computed in its place.
+constexpr TokenId token_sampled_by(int32_t row) { return ~row; }
+
 // T = the sum of the parts' rows, R = the sum of their logit_rows. Parts of generated rows come first, then
 // prompts.
 struct Batch {
-  std::span<const TokenId> tokens;  // [T], in the order of the parts
+  std::span<const TokenId> tokens;  // [T], in the order of the parts; negative: token_sampled_by()
   std::span<const BatchPart> parts;
 };
 
@@ -71,7 +75,7 @@ struct SampledToken {
   std::span<const TokenLogprob> top;  // the logprobs_top likeliest, highest first, ties to the lower id
 };
 
-// Valid until the next forward().
+// Valid until the next forward() or finish_step().
 struct StepOutput {
   std::span<const SampledToken> rows;  // in the order of the SampleRows
 };

@@ -115,18 +115,25 @@ class Texts {
     return [this](Backend& inner, const StepShape& step) { model_.forward(inner, step); };
   }
 
-  std::vector<TokenId> greedy(const std::vector<TokenId>& prompt) {
+  enum class Steps { kOneByOne, kAhead };  // kAhead: launched before the token of the one before is known
+  std::vector<TokenId> generate(const std::vector<TokenId>& prompt, const SampleParams& params, Steps steps) {
+    SampleRow row;
+    row.position = static_cast<int32_t>(prompt.size());
+    row.seed = 7;
+    row.params = params;
+    const auto go_on = [&](TokenId token) {
+      run({token}, row.position++, 1, RowRole::kGenerated);
+      backend_.sample({&row, 1});
+    };
     std::vector<TokenId> tokens;
     backend_.begin_sequence(0, prompt);
     run(prompt, 0, 1, RowRole::kPrompt);
-    for (int32_t i = 0;; i++) {
-      SampleRow row;
-      row.params.temperature = 0.0f;
-      row.position = static_cast<int32_t>(prompt.size()) + i;
-      backend_.sample({&row, 1});
+    backend_.sample({&row, 1});
+    for (int32_t left = kTokens - 1;; left--) {
+      if (steps == Steps::kAhead && left > 0) go_on(token_sampled_by(0));
       tokens.push_back(value_or_fail(backend_.finish_step()).rows[0].token);
-      if (i + 1 == kTokens) break;
-      run({tokens.back()}, row.position, 1, RowRole::kGenerated);
+      if (left == 0) break;
+      if (steps == Steps::kOneByOne) go_on(tokens.back());
     }
     backend_.end_sequence(0);
     return tokens;
@@ -175,8 +182,17 @@ void check_text(const Scope& scope, Report& report) {
   ok_or_fail(device->prepare_steps(on_device.operations()));
   int32_t equal = 0, near_ties = 0;
   const auto prompts = prompts_of(scope, file, model->config().shape.vocab_size);
+  const SampleParams greedy{.temperature = 0.0f};
+  const SampleParams drawn{
+      .temperature = 0.8f, .top_p = 0.95f, .repetition_penalty = 1.1f, .presence_penalty = 0.5f};
+  using Steps = Texts::Steps;
   for (const std::vector<TokenId>& prompt : prompts) {
-    const std::vector<TokenId> answer = on_device.greedy(prompt);
+    const std::vector<TokenId> answer = on_device.generate(prompt, greedy, Steps::kOneByOne);
+    report.expect("a step ahead, the likeliest tokens are the same",
+                  on_device.generate(prompt, greedy, Steps::kAhead) == answer);
+    report.expect("a step ahead, the drawn tokens are the same",
+                  on_device.generate(prompt, drawn, Steps::kAhead) ==
+                      on_device.generate(prompt, drawn, Steps::kOneByOne));
     std::vector<TokenId> all = prompt;
     all.insert(all.end(), answer.begin(), answer.end() - 1);
     const auto logits = on_cpu.last_logits(all, kTokens);

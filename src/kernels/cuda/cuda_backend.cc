@@ -29,8 +29,7 @@ int32_t cuda_device_count() {
 namespace cuda {
 namespace {
 
-constexpr int32_t kColumnsUnit = 32;     // of products
-constexpr int32_t kBiasesMin = 1 << 16;  // of all rows that are sampled at once
+constexpr int32_t kColumnsUnit = 32;  // of products
 constexpr int32_t kStepRows = 8192;
 constexpr int kCapabilityOverlap = 9;
 constexpr int kCapabilityMin = 8;  // BF16 tensor cores, asynchronous copies
@@ -88,7 +87,7 @@ CudaBackend::CudaBackend(const CudaOptions& options, const cudaDeviceProp& prope
   info_.device = "cuda:" + std::to_string(options.ordinal) + " " + properties.name;
   info_.isa = "sm_" + std::to_string(properties.major * 10 + properties.minor);
   info_.threads = 1;
-  info_.steps_in_flight_max = 1;
+  info_.steps_in_flight_max = kFlights;
   info_.step_rows = kStepRows;
   info_.kv_block_tokens = kBlockTokens;
   info_.owns_memory = true;
@@ -100,7 +99,8 @@ Result<void> CudaBackend::open() {
   constexpr const char* kWhat = "opening the device";
   RETURN_IF_ERROR(cuda_result(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), kWhat));
   overlapping_ = {stream_, overlaps_};
-  RETURN_IF_ERROR(cuda_result(cudaEventCreateWithFlags(&finished_, cudaEventDisableTiming), kWhat));
+  for (Flight& flight : flights_)
+    RETURN_IF_ERROR(cuda_result(cudaEventCreateWithFlags(&flight.finished, cudaEventDisableTiming), kWhat));
   ASSIGN_OR_RETURN(library_, CublasLt::open());
   info_.isa += library_ == nullptr ? ", without cuBLASLt: slower prompts" : ", cuBLASLt";
   RETURN_IF_ERROR(cuda_result(prepare_linear(), kWhat));
@@ -110,7 +110,9 @@ Result<void> CudaBackend::open() {
 CudaBackend::~CudaBackend() {
   if (stream_ != nullptr) (void)cudaStreamSynchronize(stream_);
   for (const auto& [rows, graph] : graphs_) (void)cudaGraphExecDestroy(graph);
-  if (finished_ != nullptr) (void)cudaEventDestroy(finished_);
+  for (const Flight& flight : flights_) {
+    if (flight.finished != nullptr) (void)cudaEventDestroy(flight.finished);
+  }
   if (stream_ != nullptr) (void)cudaStreamDestroy(stream_);
 }
 
@@ -121,9 +123,6 @@ int64_t CudaBackend::memory_left_bytes() const {
   return std::max<int64_t>(0, static_cast<int64_t>(free_bytes) - kept);
 }
 
-int32_t CudaBackend::blocks_of_context() const {
-  return static_cast<int32_t>(divide_up(limits_.context_max, kBlockTokens));
-}
 int32_t CudaBackend::splits_max() const {
   return static_cast<int32_t>(divide_up(limits_.context_max, kSplitTokens));
 }
@@ -152,6 +151,10 @@ void CudaBackend::carve(Carver& carver, const ModelShape& s, const KvOptions& kv
   w->counts = carver.take<uint32_t>(int64_t{limits.parts_max} * s.vocab_size);
   w->prompt = carver.take<TokenId>(limits.context_max);
   w->pool = carver.take<uint16_t>(int64_t{s.layers} * 2 * kv.blocks * kv_width * kBlockTokens);
+  const StepBytes bytes = step_bytes(s, limits);
+  w->inputs = carver.take<std::byte>(bytes.inputs);
+  w->sample_inputs = carver.take<std::byte>(bytes.sample_inputs);
+  w->results = reinterpret_cast<SampleResult*>(carver.take<std::byte>(bytes.results));
 }
 
 int64_t CudaBackend::reserve_bytes(const ModelShape& shape, const KvOptions& kv,
@@ -182,14 +185,20 @@ CudaBackend::InputLayout CudaBackend::layout_of(const StepSize& size) const {
   return layout;
 }
 
-int64_t CudaBackend::input_bytes_max() const {
+CudaBackend::StepBytes CudaBackend::step_bytes(const ModelShape& s, const StepLimits& limits) const {
   StepSize size;
-  size.rows = limits_.rows_max;
-  size.logit_rows = limits_.logit_rows_max;
-  size.decode_items = limits_.parts_max * splits_max();
-  const int64_t packed = int64_t{limits_.rows_max} * (shape_.heads / shape_.kv_heads);
-  size.prefill_items = static_cast<int32_t>(packed / kPrefillQueries) + limits_.parts_max;
-  return layout_of(size).block_tables + int64_t{limits_.parts_max} * blocks_of_context() * 4;
+  size.rows = limits.rows_max;
+  size.logit_rows = limits.logit_rows_max;
+  size.decode_items = static_cast<int32_t>(limits.parts_max * divide_up(limits.context_max, kSplitTokens));
+  const int64_t packed = int64_t{limits.rows_max} * (s.heads / s.kv_heads);
+  size.prefill_items = static_cast<int32_t>(packed / kPrefillQueries) + limits.parts_max;
+  const int64_t rows = limits.logit_rows_max;
+  return {.inputs = layout_of(size).block_tables +
+                    limits.parts_max * divide_up(limits.context_max, kBlockTokens) * 4,
+          .sample_inputs = rows * static_cast<int64_t>(sizeof(SampleTask)) +
+                           biases_max(s.vocab_size) * static_cast<int64_t>(sizeof(TokenBias)) +
+                           rows * divide_up(s.vocab_size, 32) * 4,
+          .results = rows * static_cast<int64_t>(sizeof(SampleResult) + kTopMax * sizeof(TokenLogprob))};
 }
 
 Result<void> CudaBackend::reserve(const ModelShape& shape, const KvOptions& kv, const StepLimits& limits) {
@@ -208,20 +217,13 @@ Result<void> CudaBackend::reserve(const ModelShape& shape, const KvOptions& kv, 
   RETURN_IF_ERROR(fill_rotations());
 
   constexpr const char* kInputs = "a step's inputs";
-  ASSIGN_OR_RETURN(inputs_, Buffer::create(Place::kDevice, input_bytes_max(), kInputs));
-  ASSIGN_OR_RETURN(staging_, Buffer::create(Place::kPinnedHost, input_bytes_max(), kInputs));
-  biases_max_ = std::max(kBiasesMin, shape.vocab_size);
-  const int64_t rows = limits.logit_rows_max;
-  const int64_t sample_bytes = rows * static_cast<int64_t>(sizeof(SampleTask)) +
-                               biases_max_ * static_cast<int64_t>(sizeof(TokenBias)) +
-                               rows * divide_up(shape.vocab_size, 32) * 4;
-  ASSIGN_OR_RETURN(sample_inputs_, Buffer::create(Place::kDevice, sample_bytes, kInputs));
-  ASSIGN_OR_RETURN(sample_staging_, Buffer::create(Place::kPinnedHost, sample_bytes, kInputs));
-  const int64_t result_bytes =
-      rows * static_cast<int64_t>(sizeof(SampleResult) + kTopMax * sizeof(TokenLogprob));
-  ASSIGN_OR_RETURN(results_, Buffer::create(Place::kDevice, result_bytes, "a step's results"));
-  ASSIGN_OR_RETURN(results_staging_, Buffer::create(Place::kPinnedHost, result_bytes, "a step's results"));
-  output_.reserve(static_cast<size_t>(rows));
+  const StepBytes bytes = step_bytes(shape, limits);
+  for (Flight& flight : flights_) {
+    ASSIGN_OR_RETURN(flight.inputs, Buffer::create(Place::kPinnedHost, bytes.inputs, kInputs));
+    ASSIGN_OR_RETURN(flight.sample_inputs, Buffer::create(Place::kPinnedHost, bytes.sample_inputs, kInputs));
+    ASSIGN_OR_RETURN(flight.results, Buffer::create(Place::kPinnedHost, bytes.results, "a step's results"));
+  }
+  output_.reserve(static_cast<size_t>(limits.logit_rows_max));
   // Copies and clearing until here are in the order of another stream than steps are.
   RETURN_IF_ERROR(cuda_result(cudaDeviceSynchronize(), kInputs));
   reserved_ = true;
@@ -280,7 +282,8 @@ Result<cudaGraphExec_t> CudaBackend::record(int32_t rows, const Forward& forward
   // Once unrecorded: kernels are loaded when they are first launched, which a recording doesn't allow. The
   // inputs are zeros, the items none.
   RETURN_IF_ERROR(cuda_result(
-      cudaMemsetAsync(inputs_.data(), 0, static_cast<size_t>(inputs_.size_bytes()), stream_), kWhat));
+      cudaMemsetAsync(work_.inputs, 0, static_cast<size_t>(step_bytes(shape_, limits_).inputs), stream_),
+      kWhat));
   forward(*this, {rows, rows, rows});
   RETURN_IF_ERROR(cuda_result(cudaStreamSynchronize(stream_), kWhat));
   RETURN_IF_ERROR(cuda_result(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeThreadLocal), kWhat));
@@ -298,7 +301,7 @@ Result<cudaGraphExec_t> CudaBackend::record(int32_t rows, const Forward& forward
 
 StepInputs CudaBackend::device_inputs(const InputLayout& layout) const {
   const auto at = [&]<typename T>(int64_t offset) {
-    return reinterpret_cast<const T*>(inputs_.data() + offset);
+    return reinterpret_cast<const T*>(work_.inputs + offset);
   };
   StepInputs in{};
   in.tokens = at.operator()<int32_t>(layout.tokens);

@@ -2,8 +2,9 @@
 //
 // Everything lies in device memory that is taken at load and by reserve(). A step is one copy of its inputs,
 // its operations on one stream, the sampling, and one copy of the sampled ids back; finish_step() alone
-// waits. Steps of generated tokens alone are recorded as graphs by prepare_steps(), for a few numbers of
-// rows; a step that lies between two is filled up with rows that go nowhere.
+// waits. Two steps may be under way: the second reads from the device what the first one sampled. Steps of
+// generated tokens alone are recorded as graphs by prepare_steps(), for a few numbers of rows; a step that
+// lies between two is filled up with rows that go nowhere.
 //
 // Sums in float, weights and the inputs of products in 16 bits: BF16 where the first matrix is stored as BF16
 // or F32, F16 where it is F16 or of a quantised format, whose scales are F16. The residual stream stays
@@ -12,6 +13,7 @@
 
 #include <cuda_runtime.h>
 
+#include <array>
 #include <map>
 #include <memory>
 #include <optional>
@@ -29,6 +31,8 @@
 
 namespace hussar::cuda {
 
+constexpr size_t kFlights = 2;
+
 // T rows_max, R logit_rows_max, H hidden, Q heads * head_dim, KV kv_heads * head_dim, F mlp_width. "half" is
 // a 16-bit number.
 struct Workspace {
@@ -44,9 +48,12 @@ struct Workspace {
   float2* rotations;   // [context_max, dims / 2]
   float* partials;     // of attention
   int32_t* unfinished;
-  uint32_t* counts;  // [slots, vocab]
-  TokenId* prompt;   // [context_max]: of the sequence that begins
-  uint16_t* pool;    // [layers, 2, blocks, KV * kBlockTokens] half
+  uint32_t* counts;          // [slots, vocab]
+  TokenId* prompt;           // [context_max]: of the sequence that begins
+  uint16_t* pool;            // [layers, 2, blocks, KV * kBlockTokens] half
+  std::byte* inputs;         // of a step, as laid out by InputLayout
+  std::byte* sample_inputs;  // tasks, then biases, then masks
+  SampleResult* results;     // [R], then TokenLogprob [R, kTopMax]
 };
 
 class CudaBackend final : public Backend {
@@ -93,6 +100,15 @@ class CudaBackend final : public Backend {
     int32_t table_entries = 0;
   };
 
+  // What the host keeps of a step until the device has finished it.
+  struct Flight {
+    Buffer inputs, sample_inputs, results;  // as in Workspace
+    cudaEvent_t finished = nullptr;
+    bool end_recorded = false;
+    int32_t rows = 0;
+    size_t sampled_rows = 0;  // of its last sample()
+  };
+
   CudaBackend(const CudaOptions& options, const cudaDeviceProp& properties);
   Result<void> open();
 
@@ -109,11 +125,14 @@ class CudaBackend final : public Backend {
   void carve(Carver& carver, const ModelShape& shape, const KvOptions& kv, const StepLimits& limits,
              Workspace* w) const;
   Result<void> fill_rotations();
-  int32_t blocks_of_context() const;
   int32_t splits_max() const;
   int64_t logits_stride() const;
   InputLayout layout_of(const StepSize& size) const;
-  int64_t input_bytes_max() const;
+  // Bytes of what Workspace and Flight hold of a step.
+  struct StepBytes {
+    int64_t inputs, sample_inputs, results;
+  };
+  StepBytes step_bytes(const ModelShape& shape, const StepLimits& limits) const;
   void check_batch(const Batch& batch) const;
   std::vector<int32_t> graph_rows() const;
   Result<cudaGraphExec_t> record(int32_t rows, const Forward& forward);
@@ -138,8 +157,11 @@ class CudaBackend final : public Backend {
 
   template <typename T>
   T* staged(int64_t offset) const {
-    return reinterpret_cast<T*>(staging_.data() + offset);
+    return reinterpret_cast<T*>(current().inputs.data() + offset);
   }
+  Flight& current() { return flights_[current_]; }
+  const Flight& current() const { return flights_[current_]; }
+  void record_end(Flight& flight);
   uint16_t* keys(int32_t layer) const;
   uint16_t* values(int32_t layer) const;
 
@@ -149,7 +171,6 @@ class CudaBackend final : public Backend {
   DeviceInfo info_;
   cudaStream_t stream_ = nullptr;
   Stream overlapping_;  // the same, for the operations of a step
-  cudaEvent_t finished_ = nullptr;
   std::optional<Error> fault_;
 
   std::unique_ptr<CublasLt> library_;  // null: all products take our own kernels
@@ -162,18 +183,17 @@ class CudaBackend final : public Backend {
   ModelShape shape_;
   KvOptions kv_;
   StepLimits limits_;
-  Buffer memory_, inputs_, staging_;
-  Buffer sample_inputs_, sample_staging_;  // tasks, then biases, then masks
-  Buffer results_, results_staging_;       // SampleResult [R], TokenLogprob [R, kTopMax]
+  Buffer memory_;
+  std::array<Flight, kFlights> flights_;
+  size_t current_ = 0;     // of flights_: the step last given to forward()
+  int32_t under_way_ = 0;  // steps that finish_step() has not answered yet
   Workspace work_{};
   std::map<int32_t, cudaGraphExec_t> graphs_;  // by rows
 
   StepSize step_;  // under way, or being recorded
   StepInputs in_{};
   int32_t real_rows_ = 0, real_logit_rows_ = 0;
-  bool counted_ = false;     // the results of this step's last sample() are in the counts
-  size_t sampled_rows_ = 0;  // of this step's last sample()
-  int32_t biases_max_ = 0;
+  bool counted_ = false;  // the results of this step's last sample() are in the counts
   bool top_wanted_ = false;
   std::vector<SampledToken> output_;
 };

@@ -71,8 +71,8 @@ void CudaBackend::multiply(const LinearArgs& args) {
 
 void CudaBackend::embed(const Weight& table, Activation x) {
   CHECK(x == Activation::kHidden);
-  cuda::embed(*type_, matrix(table, shape_.vocab_size, shape_.hidden), in_.tokens, step_.rows, shape_.hidden,
-              work_.hidden, overlapping_);
+  cuda::embed(*type_, matrix(table, shape_.vocab_size, shape_.hidden), in_.tokens, work_.results, step_.rows,
+              shape_.hidden, work_.hidden, overlapping_);
   launched("embed");
 }
 

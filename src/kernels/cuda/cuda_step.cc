@@ -53,7 +53,10 @@ void CudaBackend::check_batch(const Batch& batch) const {
   }
   CHECK(rows >= 1 && rows <= limits_.rows_max && logit_rows <= limits_.logit_rows_max);
   CHECK(static_cast<size_t>(rows) == batch.tokens.size());
-  for (const TokenId token : batch.tokens) CHECK(token >= 0 && token < shape_.vocab_size);
+  for (const TokenId token : batch.tokens) {
+    CHECK(token < shape_.vocab_size);
+    CHECK(token >= 0 || static_cast<size_t>(~token) < current().sampled_rows);
+  }
 }
 
 // Which attention a part takes depends on its role and on nothing else.
@@ -131,12 +134,17 @@ void CudaBackend::fill_items(const Batch& batch, const StepSize& size, const Inp
 
 void CudaBackend::forward(const Batch& batch, const Forward& forward) {
   check_batch(batch);
+  CHECK(under_way_ < info_.steps_in_flight_max && (under_way_ == 0 || current().sampled_rows > 0));
   enter();
   counted_ = false;
-  sampled_rows_ = 0;
+  current_ = (current_ + 1) % kFlights;
+  ++under_way_;
+  current().sampled_rows = 0;
+  current().end_recorded = false;
   step_ = size_of(batch);
   real_rows_ = step_.rows;
   real_logit_rows_ = step_.logit_rows;
+  current().rows = step_.rows;
   const int32_t table_entries = step_.table_entries;
   auto graph = graphs_.end();
   const auto records = [&](const BatchPart& part) { return is_decode(part) && part.logit_rows == 1; };
@@ -149,7 +157,7 @@ void CudaBackend::forward(const Batch& batch, const Forward& forward) {
   in_ = device_inputs(layout);
   fill_inputs(batch, step_, layout);
   const auto bytes = static_cast<size_t>(layout.block_tables) + static_cast<size_t>(table_entries) * 4;
-  if (!works(cudaMemcpyAsync(inputs_.data(), staging_.data(), bytes, cudaMemcpyHostToDevice, stream_),
+  if (!works(cudaMemcpyAsync(work_.inputs, current().inputs.data(), bytes, cudaMemcpyHostToDevice, stream_),
              "sending a step's inputs")) {
     return;
   }
@@ -163,16 +171,17 @@ void CudaBackend::forward(const Batch& batch, const Forward& forward) {
 // Copies rows from `begin` on to where the device will read them, as many as their biases have room; returns
 // where it stopped.
 size_t CudaBackend::stage_rows(std::span<const SampleRow> rows, size_t begin) {
-  auto* tasks = reinterpret_cast<SampleTask*>(sample_staging_.data());
+  const Buffer& staging = current().sample_inputs;
+  auto* tasks = reinterpret_cast<SampleTask*>(staging.data());
   auto* biases = reinterpret_cast<TokenBias*>(tasks + limits_.logit_rows_max);
-  auto* masks = reinterpret_cast<uint32_t*>(biases + biases_max_);
+  auto* masks = reinterpret_cast<uint32_t*>(biases + biases_max(shape_.vocab_size));
   const size_t mask_words = static_cast<size_t>(divide_up(shape_.vocab_size, 32));
   size_t biases_used = 0, masks_used = 0, end = begin;
   for (; end < rows.size(); end++) {
     const SampleRow& row = rows[end];
     CHECK(row.logit_row >= 0 && row.logit_row < real_logit_rows_);
     CHECK(row.slot >= 0 && row.slot < limits_.parts_max && row.logprobs_top <= kTopMax);
-    if (biases_used + row.bias.size() > static_cast<size_t>(biases_max_)) {
+    if (biases_used + row.bias.size() > static_cast<size_t>(biases_max(shape_.vocab_size))) {
       CHECK(end > begin);  // a row has each token at most once
       break;
     }
@@ -213,8 +222,8 @@ size_t CudaBackend::stage_rows(std::span<const SampleRow> rows, size_t begin) {
   }
   const auto copy = [&](const void* from, size_t bytes) {
     if (bytes == 0) return;
-    const auto offset = static_cast<const std::byte*>(from) - sample_staging_.data();
-    works(cudaMemcpyAsync(sample_inputs_.data() + offset, from, bytes, cudaMemcpyHostToDevice, stream_),
+    const auto offset = static_cast<const std::byte*>(from) - staging.data();
+    works(cudaMemcpyAsync(work_.sample_inputs + offset, from, bytes, cudaMemcpyHostToDevice, stream_),
           "sending what to sample");
   };
   copy(tasks + begin, (end - begin) * sizeof(SampleTask));
@@ -227,18 +236,20 @@ void CudaBackend::sample(std::span<const SampleRow> rows) {
   CHECK(rows.size() <= static_cast<size_t>(limits_.logit_rows_max));
   enter();
   SampleArgs args{};
-  args.tasks = reinterpret_cast<const SampleTask*>(sample_inputs_.data());
+  args.tasks = reinterpret_cast<const SampleTask*>(work_.sample_inputs);
   args.biases = reinterpret_cast<const TokenBias*>(args.tasks + limits_.logit_rows_max);
-  args.masks = reinterpret_cast<const uint32_t*>(args.biases + biases_max_);
+  args.masks = reinterpret_cast<const uint32_t*>(args.biases + biases_max(shape_.vocab_size));
   args.logits = work_.logits;
   args.changed = work_.changed;
   args.counts = work_.counts;
   args.vocab = shape_.vocab_size;
   args.stride = logits_stride();
-  args.results = reinterpret_cast<SampleResult*>(results_.data());
+  args.results = work_.results;
   args.top = reinterpret_cast<TokenLogprob*>(args.results + limits_.logit_rows_max);
-  if (counted_ && sampled_rows_ > 0) {
-    cuda::take_back(args, static_cast<int32_t>(sampled_rows_), stream_);
+  Flight& flight = current();
+  if (under_way_ == 0) under_way_ = 1;  // anew
+  if (counted_ && flight.sampled_rows > 0) {
+    cuda::take_back(args, static_cast<int32_t>(flight.sampled_rows), stream_);
     launched("taking back what was sampled");
   }
   top_wanted_ = false;
@@ -250,24 +261,36 @@ void CudaBackend::sample(std::span<const SampleRow> rows) {
     launched("sampling");
     begin = end;
   }
-  sampled_rows_ = rows.size();
+  flight.sampled_rows = rows.size();
   counted_ = true;
-  if (rows.empty()) return;
   const size_t fixed = static_cast<size_t>(limits_.logit_rows_max) * sizeof(SampleResult);
   const size_t bytes =
       top_wanted_ ? fixed + rows.size() * kTopMax * sizeof(TokenLogprob) : rows.size() * sizeof(SampleResult);
-  works(cudaMemcpyAsync(results_staging_.data(), results_.data(), bytes, cudaMemcpyDeviceToHost, stream_),
-        "reading what was sampled");
+  if (bytes > 0) {
+    works(cudaMemcpyAsync(flight.results.data(), work_.results, bytes, cudaMemcpyDeviceToHost, stream_),
+          "reading what was sampled");
+  }
+  record_end(flight);
+}
+
+void CudaBackend::record_end(Flight& flight) {
+  works(cudaEventRecord(flight.finished, stream_), "a step");
+  flight.end_recorded = true;
 }
 
 Result<StepOutput> CudaBackend::finish_step() {
-  if (works(cudaEventRecord(finished_, stream_), "a step"))
-    works(cudaEventSynchronize(finished_), "a step of " + std::to_string(real_rows_) + " rows");
+  CHECK(under_way_ > 0);
+  enter();
+  Flight& flight = under_way_ > 1 ? flights_[(current_ + 1) % kFlights] : current();
+  --under_way_;
+  if (!flight.end_recorded) record_end(flight);
+  if (!fault_)
+    works(cudaEventSynchronize(flight.finished), "a step of " + std::to_string(flight.rows) + " rows");
   if (fault_) return *fault_;
-  const auto* results = reinterpret_cast<const SampleResult*>(results_staging_.data());
+  const auto* results = reinterpret_cast<const SampleResult*>(flight.results.data());
   const auto* top = reinterpret_cast<const TokenLogprob*>(results + limits_.logit_rows_max);
   output_.clear();
-  for (size_t i = 0; i < sampled_rows_; i++) {
+  for (size_t i = 0; i < flight.sampled_rows; i++) {
     SampledToken& token = output_.emplace_back();
     token.token = results[i].token;
     token.logprob = results[i].logprob;

@@ -9,8 +9,9 @@
 namespace hussar::cuda {
 
 Error cuda_error(cudaError_t status, std::string_view what) {
-  const ErrorCode code =
-      status == cudaErrorMemoryAllocation ? ErrorCode::kOutOfMemory : ErrorCode::kDeviceFault;
+  const ErrorCode code = status == cudaErrorMemoryAllocation         ? ErrorCode::kOutOfMemory
+                         : status == cudaErrorNoKernelImageForDevice ? ErrorCode::kUnsupported
+                                                                     : ErrorCode::kDeviceFault;
   return Error{code, std::string(what) + ": " + cudaGetErrorString(status), ""};
 }
 

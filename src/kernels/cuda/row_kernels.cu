@@ -9,10 +9,12 @@ constexpr int kRowWarps = kRowThreads / kWarp;
 
 template <typename T>
 __global__ void __launch_bounds__(kRowThreads)
-    embed_kernel(const T* table, const int32_t* tokens, int cols, float* x) {
+    embed_kernel(const T* table, const int32_t* tokens, const SampleResult* sampled, int cols, float* x) {
   let_next_start();
   await_previous();
-  const T* from = table + static_cast<int64_t>(tokens[blockIdx.x]) * cols;
+  int token = tokens[blockIdx.x];
+  if (token < 0) token = max(sampled[~token].token, 0);
+  const T* from = table + static_cast<int64_t>(token) * cols;
   float* to = x + static_cast<int64_t>(blockIdx.x) * cols;
   for (int i = threadIdx.x; i < cols; i += kRowThreads) to[i] = to_float(from[i]);
 }
@@ -127,13 +129,14 @@ __global__ void __launch_bounds__(kRowThreads) rotate_kernel(RotateArgs a, StepI
 
 }  // namespace
 
-void embed(HalfType type, const void* table, const int32_t* tokens, int32_t rows, int32_t cols, float* x,
-           const Stream& stream) {
+void embed(HalfType type, const void* table, const int32_t* tokens, const SampleResult* sampled, int32_t rows,
+           int32_t cols, float* x, const Stream& stream) {
   if (type == HalfType::kBF16) {
-    launch(embed_kernel<BF16>, rows, kRowThreads, 0, stream, static_cast<const BF16*>(table), tokens, cols,
-           x);
+    launch(embed_kernel<BF16>, rows, kRowThreads, 0, stream, static_cast<const BF16*>(table), tokens, sampled,
+           cols, x);
   } else {
-    launch(embed_kernel<F16>, rows, kRowThreads, 0, stream, static_cast<const F16*>(table), tokens, cols, x);
+    launch(embed_kernel<F16>, rows, kRowThreads, 0, stream, static_cast<const F16*>(table), tokens, sampled,
+           cols, x);
   }
 }
 

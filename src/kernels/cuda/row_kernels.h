@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "kernels/cuda/launch.h"
+#include "kernels/cuda/sample.h"
 #include "kernels/cuda/step_inputs.h"
 #include "kernels/weight.h"
 
@@ -13,9 +14,9 @@ namespace hussar::cuda {
 
 enum class HalfType : uint8_t { kF16, kBF16 };
 
-// x[rows, cols] = table[tokens[row]].
-void embed(HalfType type, const void* table, const int32_t* tokens, int32_t rows, int32_t cols, float* x,
-           const Stream& stream);
+// x[rows, cols] = table[tokens[row]]; a negative token is token_sampled_by() a row of `sampled`.
+void embed(HalfType type, const void* table, const int32_t* tokens, const SampleResult* sampled, int32_t rows,
+           int32_t cols, float* x, const Stream& stream);
 
 // out[i] = x[gathered[i]] / rms * weight; gathered may be null.
 void rms_norm(HalfType type, const float* x, const int32_t* gathered, const float* weight, float epsilon,

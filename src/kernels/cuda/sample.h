@@ -7,6 +7,7 @@
 
 #include <cuda_runtime.h>
 
+#include <algorithm>
 #include <cstdint>
 
 #include "kernels/batch.h"
@@ -14,6 +15,8 @@
 namespace hussar::cuda {
 
 constexpr int kTopMax = 128;  // likeliest tokens that a row can be asked for
+// Biases that the rows of one launch may have together: at least those of one row.
+inline int32_t biases_max(int32_t vocab_size) { return std::max(1 << 16, vocab_size); }
 
 // A SampleRow as the kernel reads it.
 struct SampleTask {
