@@ -568,9 +568,12 @@ Result<void> validate_options(const EngineOptions& options) {
 }
 
 StepLimits step_limits(const EngineOptions& options) {
+  // Every row of a generated token is sampled behind.
+  const int32_t logit_rows_max = std::max(options.running_max, 1 + options.draft_tokens_max);
   return {.rows_max = options.step_tokens_max,
+          .generated_rows_max = logit_rows_max,
           .parts_max = options.running_max,
-          .logit_rows_max = std::max(options.running_max, 1 + options.draft_tokens_max),
+          .logit_rows_max = logit_rows_max,
           .context_max = options.context_max};
 }
 

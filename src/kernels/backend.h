@@ -50,7 +50,9 @@ struct StepShape {
 };
 
 struct StepLimits {
-  int32_t rows_max = 512;       // T
+  int32_t rows_max = 512;  // T
+  // Of these, rows of generated tokens, which may need wider buffers than those of prompts; 0: any of them.
+  int32_t generated_rows_max = 0;
   int32_t parts_max = 64;       // parts of a step, and slots of sequences: 0 .. parts_max - 1
   int32_t logit_rows_max = 64;  // R
   int32_t context_max = 2048;   // positions of one sequence

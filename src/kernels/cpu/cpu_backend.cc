@@ -69,11 +69,14 @@ CpuBackend::CpuBackend(Isa isa, std::unique_ptr<ThreadTeam> team)
   info_.roles_agree = tile_kernels_ == nullptr;
   // What tiles multiply is BF16: numbers that were rounded to it once need not be rounded again.
   if (tile_kernels_ != nullptr) info_.kv_type = KvType::kBF16;
+  // Unpacking weights costs tiles as much as some hundred rows do.
+  if (isa_ == Isa::kAmx) info_.step_rows = 1024;
 }
 
 Result<Weight> CpuBackend::prepare_weight(const TensorView& tensor, WeightUse use) {
   if (use == WeightUse::kVector) return prepare_vector(tensor);
   Prepared prepared;
+  prepared.use = use;
   ASSIGN_OR_RETURN(prepared.matrix, PackedMatrix::pack(tensor, *team_));
   const Weight weight{static_cast<int32_t>(weights_.size()), tensor.rows, tensor.cols,
                       prepared.matrix.bytes()};
@@ -103,11 +106,13 @@ Result<Weight> CpuBackend::prepare_vector(const TensorView& tensor) {
 
 // What the layers use and nothing behind them. Attention is done with its part before the gated product
 // begins.
-void CpuBackend::carve_layers(Carver& carver, const ModelShape& s, int64_t rows, Workspace* w,
+void CpuBackend::carve_layers(Carver& carver, const ModelShape& s, const StepLimits& limits, Workspace* w,
                               PagedAttention* attention) const {
+  const int64_t rows = limits.rows_max, wide = wide_rows(limits);
   const int64_t q = int64_t{s.heads} * s.head_dim, kv = int64_t{s.kv_heads} * s.head_dim;
   const bool tiled = tile_kernels_ != nullptr;
   if (tiled) w->tiles = carver.take<uint16_t>(tiled_elements(rows, std::max<int64_t>(s.hidden, q)));
+  w->normed_row = carver.take<float>(team_->size() * spread_stride(s.hidden));
   w->rope_cosines = carver.take<float>(rows * (s.rope.dims / 2));
   w->rope_sines = carver.take<float>(rows * (s.rope.dims / 2));
   const int64_t shared = carver.place_bytes();
@@ -117,31 +122,41 @@ void CpuBackend::carve_layers(Carver& carver, const ModelShape& s, int64_t rows,
   w->value = carver.take<float>(rows * kv);
   attention->carve(carver);
   carver.go_back(shared);
-  w->gate = carver.take<float>(rows * spread_stride(s.mlp_width));
-  w->up = carver.take<float>(rows * spread_stride(s.mlp_width));
-  w->gated = carver.take<ActivationBlock>(rows * divide_up(s.mlp_width, kBlockColumns));
+  w->gate = carver.take<float>(wide * spread_stride(s.mlp_width));
+  w->up = carver.take<float>(wide * spread_stride(s.mlp_width));
+  w->gated = carver.take<ActivationBlock>(wide * divide_up(s.mlp_width, kBlockColumns));
   if (tiled) w->gated_tiles = carver.take<uint16_t>(tiled_elements(rows, s.mlp_width));
 }
 
 void CpuBackend::carve(Carver& carver, const ModelShape& s, const StepLimits& limits, Workspace* w,
                        PagedAttention* attention, LogitSampler* sampler) const {
-  const int64_t rows = limits.rows_max, wanted = limits.logit_rows_max, input_rows = std::max(rows, wanted);
+  const int64_t wanted = limits.logit_rows_max, wide = wide_rows(limits);
   const int64_t widest = std::max(s.hidden, s.heads * s.head_dim);
   w->halves =
       carver.take<uint16_t>(team_->size() * divide_up(s.head_dim, kHalvesAlignment) * kHalvesAlignment);
   sampler->carve_histories(carver);
   const int64_t begin = carver.place_bytes();
-  w->hidden = carver.take<float>(rows * s.hidden);
-  w->blocks = carver.take<ActivationBlock>(input_rows * divide_up(widest, kBlockColumns));
+  w->hidden = carver.take<float>(limits.rows_max * int64_t{s.hidden});
+  w->blocks = carver.take<ActivationBlock>(wide * divide_up(widest, kBlockColumns));
   w->normed = carver.take<float>(wanted * s.hidden);
   const int64_t head_inputs_end = carver.place_bytes();
-  carver.take<float>((input_rows - wanted) * s.hidden);  // the rest of `normed`
-  carve_layers(carver, s, rows, w, attention);
+  carver.take<float>((wide - wanted) * s.hidden);  // the rest of `normed`
+  carve_layers(carver, s, limits, w, attention);
   // Sampling begins when the head has read its inputs, and reads the logits.
   carver.go_back(begin);
   sampler->carve_scratch(carver);
   carver.go_back(std::max(carver.place_bytes(), head_inputs_end));
   w->logits = carver.take<float>(wanted * s.vocab_size);
+}
+
+int64_t CpuBackend::wide_rows(const StepLimits& limits) const {
+  const auto takes_tiles = [](const Prepared& weight) {
+    return weight.use != WeightUse::kLinear || multiplies_tiles(weight.matrix.view().dtype);
+  };
+  const bool narrow =
+      tile_kernels_ != nullptr && limits.generated_rows_max > 0 && std::ranges::all_of(weights_, takes_tiles);
+  return std::max(limits.logit_rows_max,
+                  narrow ? std::min(limits.rows_max, limits.generated_rows_max) : limits.rows_max);
 }
 
 int64_t CpuBackend::reserve_bytes(const ModelShape& shape, const KvOptions& kv,
@@ -163,6 +178,7 @@ Result<void> CpuBackend::reserve(const ModelShape& shape, const KvOptions& kv, c
   ASSIGN_OR_RETURN(pool_, KvPool::create(shape, kv, *team_));
   shape_ = shape;
   limits_ = limits;
+  wide_rows_ = wide_rows(limits);
   attention_ =
       std::make_unique<PagedAttention>(attention_kernels_, tile_kernels_, shape, limits, team_->size());
   sampler_ = std::make_unique<LogitSampler>(ops_, shape.vocab_size, limits, team_->size());
@@ -268,6 +284,8 @@ void CpuBackend::forward(const Batch& batch, const Forward& forward) {
     }
   }
   turn_rows();
+  CHECK(limits_.generated_rows_max == 0 || tile_kernels_ == nullptr ||
+        untiled_rows_ <= limits_.generated_rows_max);
   attention_->plan(batch.parts);
   forward(*this, {static_cast<int32_t>(rows_.size()), static_cast<int32_t>(batch.parts.size()),
                   static_cast<int32_t>(logit_rows_.size())});

@@ -20,14 +20,16 @@
 
 namespace hussar::cpu {
 
-// T rows_max, R logit_rows_max, H hidden, Q heads * head_dim, KV kv_heads * head_dim, F mlp_width. What is
-// never in use at the same time lies in the same memory: L is the layers', of that A attention's and M the
-// gated product's; the logits lie over L, and what sampling uses over the head's inputs. All but the layers'
-// input holds anything when an operation begins.
+// T rows_max, R logit_rows_max, H hidden, Q heads * head_dim, KV kv_heads * head_dim, F mlp_width; W the rows
+// that don't go by tiles: of generated tokens and logits where all matrices of the layers take tiles, else
+// all. What is never in use at the same time lies in the same memory: L is the layers', of that A attention's
+// and M the gated product's; the logits lie over L, and what sampling uses over the head's inputs. All but
+// the layers' input holds anything when an operation begins.
 struct Workspace {
   float* hidden;            // [T, H]
-  ActivationBlock* blocks;  // [max(T, R), max(H, Q) / 32]: the quantised input of a product
-  float* normed;            // [max(T, R), H]; rows from R on L
+  ActivationBlock* blocks;  // [W, max(H, Q) / 32]: the quantised input of a product
+  float* normed;            // [W, H]; rows from R on L
+  float* normed_row;        // L [threads, spread_stride(H)]: of a row that becomes tiles
   float* logits;            // [R, vocab]
   uint16_t* tiles;          // L BF16 tiles of the prompt rows: [T, max(H, Q)], a product's input
   float* rope_cosines;      // L [T, dims / 2], of the step
@@ -36,9 +38,9 @@ struct Workspace {
   float* attended;          // L A [T, Q]
   float* key;               // L A [T, KV]
   float* value;             // L A [T, KV]
-  float* gate;              // L M [T, spread_stride(F)]
-  float* up;                // L M [T, spread_stride(F)]
-  ActivationBlock* gated;   // L M [T, F / 32]
+  float* gate;              // L M [W, spread_stride(F)]
+  float* up;                // L M [W, spread_stride(F)]
+  ActivationBlock* gated;   // L M [W, F / 32]
   uint16_t* gated_tiles;    // L M [T, F]
   uint16_t* halves;         // [threads, head_dim rounded up to a cache line]
 };
@@ -73,6 +75,7 @@ class CpuBackend final : public Backend {
 
  private:
   struct Prepared {
+    WeightUse use = WeightUse::kVector;
     PackedMatrix matrix;        // of a linear weight or an embedding
     std::vector<float> vector;  // of a norm or a bias
   };
@@ -106,8 +109,9 @@ class CpuBackend final : public Backend {
   // Lays out everything that steps use.
   void carve(Carver& carver, const ModelShape& shape, const StepLimits& limits, Workspace* w,
              PagedAttention* attention, LogitSampler* sampler) const;
-  void carve_layers(Carver& carver, const ModelShape& shape, int64_t rows, Workspace* w,
+  void carve_layers(Carver& carver, const ModelShape& shape, const StepLimits& limits, Workspace* w,
                     PagedAttention* attention) const;
+  int64_t wide_rows(const StepLimits& limits) const;  // W
   void find_rope_frequencies();
   void turn_rows();
   void check_batch(const Batch& batch) const;
@@ -117,7 +121,7 @@ class CpuBackend final : public Backend {
   int32_t activation_width(Activation a) const;
 
   static bool is_small(const Input& input);
-  void prepare_rows(const Input& input, int64_t begin, int64_t end);
+  void prepare_rows(const Input& input, int64_t begin, int64_t end, int32_t member);
   void prepare_share(const Input& input, int32_t member);
   Input input_of(const float* x, int64_t cols) const;
   void add_reader(const MatrixView& w, Input* input) const;
@@ -145,6 +149,7 @@ class CpuBackend final : public Backend {
   std::vector<Prepared> weights_;
   ModelShape shape_;
   StepLimits limits_;
+  int64_t wide_rows_ = 0;
   PageBuffer memory_;
   Workspace work_{};
   KvPool pool_;

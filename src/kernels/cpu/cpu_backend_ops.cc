@@ -61,12 +61,14 @@ void CpuBackend::add_reader(const MatrixView& w, Input* input) const {
   input->tiled = input->tiled || (multiplies_tiles(w.dtype) && input->untiled_rows < input->rows);
 }
 
-void CpuBackend::prepare_rows(const Input& input, int64_t begin, int64_t end) {
+void CpuBackend::prepare_rows(const Input& input, int64_t begin, int64_t end, int32_t member) {
   const int64_t row_blocks = input.cols / kBlockColumns;
   for (int64_t i = begin; i < end; i++) {
     const float* x = input.x + (input.gathered == nullptr ? i : input.gathered[i]) * input.stride;
     if (input.norm != nullptr) {
-      float* normed = work_.normed + i * input.cols;
+      // A row that becomes tiles is read by nobody else, unless some matrix takes none.
+      float* normed = i < wide_rows_ ? work_.normed + i * input.cols
+                                     : work_.normed_row + member * spread_stride(input.cols);
       ops_.rms_norm(x, input.norm, shape_.norm_epsilon, input.cols, normed);
       x = normed;
     }
@@ -90,11 +92,11 @@ void CpuBackend::prepare_share(const Input& input, int32_t member) {
                     size);
   } else {
     const Range range = split_range(input.untiled_rows, member, size);
-    prepare_rows(input, range.begin, range.end);
+    prepare_rows(input, range.begin, range.end, member);
   }
   const int64_t tiled = input.rows - input.untiled_rows;
   const Range range = divides_rows(tiled) ? divided_rows(tiled, member) : split_range(tiled, member, size);
-  prepare_rows(input, input.untiled_rows + range.begin, input.untiled_rows + range.end);
+  prepare_rows(input, input.untiled_rows + range.begin, input.untiled_rows + range.end, member);
   if (input.norm != nullptr || input.quantised || input.tiled) team_->barrier();
 }
 
@@ -239,7 +241,7 @@ void CpuBackend::norm_qkv_rope_store(Activation x, const AttentionWeights& w, in
       product(input, wv, vector(w.bv, kv_width), work_.value, kv_width, StoreMode::kStore)};
   const int64_t items = int64_t{input.rows} * (shape_.heads + shape_.kv_heads);
   const bool small = items * shape_.head_dim <= kSmallElements;
-  if (is_small(input)) prepare_rows(input, 0, input.rows);
+  if (is_small(input)) prepare_rows(input, 0, input.rows, 0);
   team_->run([&](int32_t member) {
     prepare_share(input, member);
     for (const Product& product : products) multiply_share(product, member);
@@ -262,7 +264,7 @@ void CpuBackend::linear_residual(Activation in, const Weight& w, Activation x) {
   const MatrixView& view = matrix(w, shape_.hidden, input.cols);
   add_reader(view, &input);
   const Product added = product(input, view, nullptr, work_.hidden, shape_.hidden, StoreMode::kAdd);
-  if (is_small(input)) prepare_rows(input, 0, input.rows);
+  if (is_small(input)) prepare_rows(input, 0, input.rows, 0);
   team_->run([&](int32_t member) {
     prepare_share(input, member);
     multiply_share(added, member);
@@ -333,7 +335,7 @@ void CpuBackend::norm_gated_mlp(const MlpWeights& w, Activation x) {
   added.args.x_stride = stride;
   added.args.blocks = work_.gated;
   added.tiles = work_.gated_tiles;
-  if (is_small(input)) prepare_rows(input, 0, input.rows);
+  if (is_small(input)) prepare_rows(input, 0, input.rows, 0);
   team_->run([&](int32_t member) {
     prepare_share(input, member);
     gated_share(gate, up, added, member);
@@ -354,7 +356,7 @@ void CpuBackend::logits(Activation x, const Weight& norm, const Weight& head) {
   const MatrixView& view = matrix(head, shape_.vocab_size, shape_.hidden);
   add_reader(view, &input);
   const Product all = product(input, view, nullptr, work_.logits, shape_.vocab_size, StoreMode::kStore);
-  if (is_small(input)) prepare_rows(input, 0, input.rows);
+  if (is_small(input)) prepare_rows(input, 0, input.rows, 0);
   team_->run([&](int32_t member) {
     prepare_share(input, member);
     multiply_share(all, member);
