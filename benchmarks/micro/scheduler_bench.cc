@@ -79,7 +79,7 @@ Request make_request(int32_t index) {
 }
 
 // Planning and committing alone.
-double scheduler_run(int32_t sequences, const std::vector<std::string>& token_bytes) {
+double scheduler_run(int32_t sequences, const ByteTable& token_bytes) {
   BlockPool pool(pool_blocks(sequences), kBlockTokens);
   SchedulerLimits limits;
   limits.context_max = 4096;
@@ -109,7 +109,7 @@ double scheduler_run(int32_t sequences, const std::vector<std::string>& token_by
 }
 
 // The engine's whole turn.
-double engine_run(int32_t sequences, const std::vector<std::string>& token_bytes) {
+double engine_run(int32_t sequences, const ByteTable& token_bytes) {
   EngineOptions options;
   options.context_max = 4096;
   options.kv_blocks = pool_blocks(sequences);
@@ -139,9 +139,8 @@ double engine_run(int32_t sequences, const std::vector<std::string>& token_bytes
 }
 
 int run() {
-  std::vector<std::string> token_bytes(kVocab);
-  for (int32_t i = 0; i < kVocab; ++i)
-    token_bytes[static_cast<size_t>(i)] = " word" + std::to_string(i % 100);
+  ByteTable token_bytes;
+  for (int32_t i = 0; i < kVocab; ++i) token_bytes.add(" word" + std::to_string(i % 100));
   std::printf("sequences  plan+commit us/step  engine turn us/step\n");
   for (int32_t sequences : {1, 8, 16, 32, 64, 128}) {
     const double scheduler = scheduler_run(sequences, token_bytes);

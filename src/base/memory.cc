@@ -90,6 +90,8 @@ int64_t available_memory_bytes(const std::string& root) {
 
 void return_freed_memory() { malloc_trim(0); }
 
+void give_large_blocks_own_pages() { mallopt(M_MMAP_THRESHOLD, 1 << 20); }
+
 std::string bytes_text(int64_t bytes) {
   const double megabytes = static_cast<double>(bytes) / 1e6;
   char text[32];

@@ -16,6 +16,11 @@ int64_t available_memory_bytes(const std::string& root = "");
 // reading a large JSON document.
 void return_freed_memory();
 
+// From now on blocks of a MiB and more have pages of their own, which go back as soon as they are freed. By
+// default glibc raises that bound to the largest block ever freed, and what lies below it stays where another
+// thread's allocations have come behind it.
+void give_large_blocks_own_pages();
+
 // "98 MB", "3.2 GB": decimal units, for people.
 std::string bytes_text(int64_t bytes);
 

@@ -9,6 +9,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/byte_table.h"
 #include "base/dtype.h"
 #include "base/memory.h"
 #include "cli/model_text.h"
@@ -68,7 +69,7 @@ Result<GenerationConfig> read_generation(const ModelFile& file, const std::strin
 // What needs no weights.
 struct TextParts {
   std::unique_ptr<LoadedModel> model;
-  std::vector<std::string> answer_bytes;  // as Engine::start takes them
+  ByteTable answer_bytes;  // as Engine::start takes them
 };
 
 Result<TextParts> read_text_parts(const ModelFile& file, const ModelConfig& config) {
@@ -92,7 +93,7 @@ Result<TextParts> read_text_parts(const ModelFile& file, const ModelConfig& conf
                                                    .generation = {},
                                                    .engine = nullptr});
   compile_template(text, model.get());
-  std::vector<std::string> answer_bytes = answer_bytes_table(model->tokenizer);
+  ByteTable answer_bytes(answer_bytes_table(model->tokenizer));
   return TextParts{std::move(model), std::move(answer_bytes)};
 }
 
@@ -200,6 +201,7 @@ Result<std::unique_ptr<LoadedModel>> load_file(const ModelLoadOptions& options,
 
 Result<std::unique_ptr<LoadedModel>> load_model(const ModelLoadOptions& options,
                                                 const std::function<void(int64_t, int64_t)>& progress) {
+  give_large_blocks_own_pages();
   auto loaded = load_file(options, progress);
   // What the file's metadata took too: its vocabulary stood there in a second copy.
   return_freed_memory();

@@ -22,8 +22,8 @@ struct PerfOptions {
   std::string weights = "auto";
   DeviceOptions device;
   int64_t repetitions = 3;
-  int64_t step_tokens = 512;
-  PerfSweep sweep{{512}, {128}, {0}, {1}, 3, 512};
+  int64_t step_tokens = 0;
+  PerfSweep sweep{.prompts = {512}, .generates = {128}, .depths = {0}, .batches = {1}};
   bool json = false;
 };
 
@@ -71,6 +71,8 @@ Result<void> run_sweep(const PerfOptions& options) {
   ASSIGN_OR_RETURN(const std::unique_ptr<Model> model, load(options, *backend));
   PerfSweep sweep = options.sweep;
   sweep.kv_type = kv_type_of(options.device, *backend);
+  sweep.step_rows_max =
+      options.step_tokens > 0 ? static_cast<int32_t>(options.step_tokens) : backend->info().step_rows;
   ASSIGN_OR_RETURN(PerfBench bench, PerfBench::create(*backend, *model, sweep));
   if (!options.json) {
     const DeviceInfo& device = backend->info();
@@ -109,12 +111,11 @@ int run_perf(const std::vector<std::string>& args) {
                      "positions that stand in the context already");
   flags.add_int_list("--batch", &options.sweep.batches, 1, 1024, "sequences that generate at once");
   flags.add_int("--repetitions", &options.repetitions, 1, 1000, "counted runs of each test");
-  flags.add_int("--step-tokens", &options.step_tokens, 1, 1 << 16,
-                "rows of one step; longer prompts are cut");
+  flags.add_int("--step-tokens", &options.step_tokens, 0, 1 << 16,
+                "rows of one step, longer prompts are cut; 0: as the server on this device");
   flags.add_switch("--json", &options.json, "one JSON object a line");
   if (const auto code = parse_or_exit_code(&flags, "perf", args)) return *code;
   options.sweep.repetitions = static_cast<int32_t>(options.repetitions);
-  options.sweep.step_rows_max = static_cast<int32_t>(options.step_tokens);
   const auto done = run_sweep(options);
   return done.ok() ? 0 : report_error("perf", done.error());
 }

@@ -7,8 +7,7 @@
 namespace hussar {
 
 Result<std::unique_ptr<Engine>> Engine::start(const EngineOptions& options, std::unique_ptr<Backend> backend,
-                                              std::unique_ptr<Model> model,
-                                              std::vector<std::string> token_bytes) {
+                                              std::unique_ptr<Model> model, ByteTable token_bytes) {
   RETURN_IF_ERROR(validate_options(options));
   const ModelShape& shape = model->config().shape;
   const int32_t vocab_size = shape.vocab_size;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/byte_table.h"
 #include "base/result.h"
 #include "base/types.h"
 #include "engine/drafts.h"
@@ -67,8 +68,7 @@ class Engine {
   // token adds to the answer (empty for control tokens), for stop strings. Errors: kInvalid (an option,
   // named), and Backend::reserve's.
   static Result<std::unique_ptr<Engine>> start(const EngineOptions& options, std::unique_ptr<Backend> backend,
-                                               std::unique_ptr<Model> model,
-                                               std::vector<std::string> token_bytes);
+                                               std::unique_ptr<Model> model, ByteTable token_bytes);
   virtual ~Engine() = default;  // shuts down
 
   // Any thread. Once accepted, the sink gets exactly one terminal event.

@@ -35,7 +35,7 @@ std::unique_ptr<Engine> start(FakeRoles roles = FakeRoles::kAgree) {
   parts.backend = std::make_unique<FakeBackend>(device);
   parts.forward = [](Backend&, const StepShape&) {};
   parts.vocab_size = kVocabSize;
-  parts.token_bytes = testing_token_bytes();
+  parts.token_bytes = ByteTable(testing_token_bytes());
   return start_engine_loop(options, std::move(parts));
 }
 

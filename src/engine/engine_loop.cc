@@ -95,7 +95,7 @@ class EngineLoop final : public Engine {
   const EngineOptions options_;
   const std::unique_ptr<Backend> backend_;
   const Backend::Forward forward_;
-  const std::vector<std::string> token_bytes_;
+  const ByteTable token_bytes_;
   const RequestLimits request_limits_;
 
   // --- shared

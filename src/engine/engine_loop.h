@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/byte_table.h"
 #include "base/result.h"
 #include "engine/engine.h"
 #include "kernels/backend.h"
@@ -15,7 +16,7 @@ struct EngineParts {
   std::unique_ptr<Backend> backend;  // reserved already, for step_limits(options)
   Backend::Forward forward;          // owns what it needs
   int32_t vocab_size = 0;
-  std::vector<std::string> token_bytes;  // by token id; ids beyond its end have none
+  ByteTable token_bytes;  // by token id; ids beyond its end have none
 };
 
 // Errors: kInvalid, naming the option that is out of range.

@@ -29,7 +29,7 @@ EngineOptions small_options() {
 }
 
 std::unique_ptr<Engine> start(const EngineOptions& options, const FakeBackend::Options& device,
-                              std::vector<std::string> token_bytes = {}) {
+                              ByteTable token_bytes = {}) {
   EngineParts parts;
   parts.backend = std::make_unique<FakeBackend>(device);
   parts.forward = [](Backend&, const StepShape&) {};

@@ -8,7 +8,7 @@
 
 namespace hussar {
 
-Scheduler::Scheduler(const SchedulerLimits& limits, BlockPool& pool, std::span<const std::string> token_bytes)
+Scheduler::Scheduler(const SchedulerLimits& limits, BlockPool& pool, const ByteTable& token_bytes)
     : limits_(limits),
       pool_(pool),
       token_bytes_(token_bytes),

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/byte_table.h"
 #include "base/result.h"
 #include "base/types.h"
 #include "engine/block_pool.h"
@@ -117,7 +118,7 @@ struct SchedulerCounts {
 class Scheduler {
  public:
   // `token_bytes[id]`, for stop strings, must outlive the scheduler; ids beyond its end have no bytes.
-  Scheduler(const SchedulerLimits& limits, BlockPool& pool, std::span<const std::string> token_bytes);
+  Scheduler(const SchedulerLimits& limits, BlockPool& pool, const ByteTable& token_bytes);
 
   // Errors: kTooLarge (can never fit), kFull (queue), kDeadline (can't be met now; `wait_ms` would be),
   // kInvalid (a deadline that an idle device can't meet). REQUIRES: the request passed validate_request();
@@ -271,7 +272,7 @@ class Scheduler {
 
   const SchedulerLimits limits_;
   BlockPool& pool_;
-  const std::span<const std::string> token_bytes_;
+  const ByteTable& token_bytes_;
   WaitingQueue waiting_;
   StepCost cost_;
   std::vector<Sequence> sequences_;  // by slot

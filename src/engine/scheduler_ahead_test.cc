@@ -49,7 +49,7 @@ class SchedulerAhead : public ::testing::Test {
     scheduler_.check_integrity();
   }
 
-  const std::vector<std::string> token_bytes_ = {"a", ""};
+  const ByteTable token_bytes_ = {"a", ""};
   BlockPool pool_;
   Scheduler scheduler_;
   StepPlan ahead_;

@@ -221,7 +221,7 @@ TEST(SchedulerDeadline, WhereStepsTakeMoreAndLessThanExpectedNobodyIsStuck) {
 
 // What passes between the last answer's end and the next request is no step's time, however the answer ended.
 TEST(SchedulerDeadline, RestIsNotTakenForWork) {
-  const std::vector<std::string> token_bytes = {"a", ""};
+  const ByteTable token_bytes = {"a", ""};
   BlockPool pool(64, 4);
   Scheduler scheduler({}, pool, token_bytes);
   StepPlan plan;
@@ -250,7 +250,7 @@ TEST(SchedulerDeadline, RestIsNotTakenForWork) {
 
 // Guesses lengthen the steps that a promise was reckoned with.
 TEST(SchedulerDeadline, NothingIsGuessedBesideAPromise) {
-  const std::vector<std::string> token_bytes = {"a", ""};
+  const ByteTable token_bytes = {"a", ""};
   BlockPool pool(64, 4);
   SchedulerLimits limits;
   limits.draft_tokens_max = 4;

@@ -26,7 +26,7 @@ constexpr int64_t kSimulatedSteps = 50000;
 constexpr int64_t kSimulatedSteps = 1000000;
 #endif
 constexpr int32_t kVocab = 8;
-const std::vector<std::string> token_bytes = {"a", "b", "ab", "", "c", "ba", "\xc3", "\xa9"};
+const ByteTable token_bytes = {"a", "b", "ab", "", "c", "ba", "\xc3", "\xa9"};
 
 // What the simulation knows about a request, from what it asked and what it was told.
 struct Known {

@@ -43,7 +43,7 @@ struct Bench {
     return 0;
   }
 
-  std::vector<std::string> token_bytes = {"a", "b", "xy"};
+  ByteTable token_bytes = {"a", "b", "xy"};
   BlockPool pool;
   Scheduler scheduler;
   StepPlan plan;

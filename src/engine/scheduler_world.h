@@ -108,7 +108,7 @@ class SchedulerWorld {
   }
 
   const Costs costs_;
-  const std::vector<std::string> token_bytes_ = {"a", ""};
+  const ByteTable token_bytes_ = {"a", ""};
   BlockPool pool_;
   Scheduler scheduler_;
   std::mt19937_64 random_{1};

@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/byte_table.h"
 #include "base/utf8.h"
 #include "text/bpe.h"
 #include "text/byte_alphabet.h"
@@ -32,6 +33,11 @@ Result<void> check_sizes(const Vocabulary& v) {
   if (v.tokens.size() > static_cast<size_t>(std::numeric_limits<TokenId>::max())) {
     return invalid_vocabulary("the vocabulary has too many tokens", "tokens");
   }
+  constexpr size_t kTextBytesMax = size_t{1} << 30;
+  size_t text_bytes = 0;
+  for (const std::string& token : v.tokens) text_bytes += token.size();
+  if (text_bytes > kTextBytesMax)
+    return invalid_vocabulary("the vocabulary's tokens are longer than 1 GiB together", "tokens");
   if (v.kinds.size() != v.tokens.size()) {
     return invalid_vocabulary("the vocabulary has " + std::to_string(v.tokens.size()) +
                                   " tokens, but kinds for " + std::to_string(v.kinds.size()),
@@ -123,10 +129,11 @@ struct Tokenizer::Impl {
   Impl(Vocabulary v, Pretokenizer p)
       : vocabulary(std::move(v)),
         pretokenizer(std::move(p)),
-        ids_by_spelling(
-            vocabulary.tokens.size(),
-            [this](TokenId id) -> std::string_view { return vocabulary.tokens[static_cast<size_t>(id)]; }),
-        ids_by_word(vocabulary.tokens.size(), [this](TokenId id) { return bytes_of(id); }) {}
+        spellings(vocabulary.tokens),
+        ids_by_spelling(spellings.size(), [this](TokenId id) { return spellings[static_cast<size_t>(id)]; }),
+        ids_by_word(spellings.size(), [this](TokenId id) { return bytes_of(id); }) {
+    vocabulary.tokens = std::vector<std::string>();  // = {} would keep the room
+  }
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
 
@@ -142,19 +149,16 @@ struct Tokenizer::Impl {
   void read_tokens();
   Result<void> read_merges();
   void read_specials();
-  std::string_view bytes_of(TokenId id) const {
-    const size_t begin = bytes_begin[static_cast<size_t>(id)];
-    return std::string_view(bytes).substr(begin, bytes_begin[static_cast<size_t>(id) + 1] - begin);
-  }
+  std::string_view bytes_of(TokenId id) const { return bytes[static_cast<size_t>(id)]; }
   void encode_word(std::string_view word, Bpe::Scratch* scratch, std::vector<TokenId>* out) const;
   void encode_normal(std::string_view text, Work* work, std::vector<TokenId>* out) const;
   void encode_segment(std::string_view text, size_t begin, std::span<const ByteRange> foreign, Work* work,
                       std::vector<TokenId>* out) const;
 
-  Vocabulary vocabulary;  // without merges once those are read
+  Vocabulary vocabulary;  // without tokens, and without merges once those are read
   const Pretokenizer pretokenizer;
-  std::string bytes;                // of all tokens, one after the other
-  std::vector<size_t> bytes_begin;  // [tokens + 1]
+  const ByteTable spellings;  // [tokens]
+  ByteTable bytes;            // [tokens]
   SpellingTable ids_by_spelling;
   SpellingTable ids_by_word;        // normal tokens that are spelt in the byte alphabet, by their bytes
   size_t word_token_bytes_max = 0;  // the longest of them
@@ -170,25 +174,22 @@ struct Tokenizer::Impl {
 
 // Fills the tables that follow from the tokens alone.
 void Tokenizer::Impl::read_tokens() {
-  const size_t count = vocabulary.tokens.size();
+  const size_t count = spellings.size();
   reachable = std::make_unique<std::atomic<Reachable>[]>(count);
   byte_tokens.fill(-1);
-  bytes_begin.reserve(count + 1);
   std::vector<TokenId> spelt_tokens;
   for (size_t i = 0; i < count; ++i) {
-    const std::string& spelling = vocabulary.tokens[i];
+    const std::string_view spelling = spellings[i];
     const auto id = static_cast<TokenId>(i);
     const TokenKind kind = vocabulary.kinds[i];
     ids_by_spelling.insert(spelling, id);
-    bytes_begin.push_back(bytes.size());
     const auto spelt = kind == TokenKind::kNormal ? bytes_of_spelling(spelling) : std::nullopt;
-    bytes += spelt ? *spelt : spelling;
+    bytes.add(spelt ? *spelt : spelling);
     if (spelt && !spelt->empty()) spelt_tokens.push_back(id);
     // A byte's own token may be one that is looked for as well; text in which it is not still has the byte.
     if (kind == TokenKind::kUserDefined && spelling.size() == 1)
       byte_tokens[static_cast<unsigned char>(spelling[0])] = id;
   }
-  bytes_begin.push_back(bytes.size());
   for (const TokenId id : spelt_tokens) {
     const std::string_view word = bytes_of(id);
     if (!ids_by_word.insert(word, id)) continue;
@@ -201,19 +202,19 @@ void Tokenizer::Impl::read_tokens() {
 Result<void> Tokenizer::Impl::read_merges() {
   ASSIGN_OR_RETURN(const auto merges, parse_merges(vocabulary, ids_by_spelling));
   bpe.emplace(byte_tokens, merges);
-  vocabulary.merges = {};
+  vocabulary.merges = std::vector<std::string>();
   return {};
 }
 
 // REQUIRES: the ids of the rules are tokens.
 void Tokenizer::Impl::read_specials() {
-  std::vector<const SpecialRule*> rules(vocabulary.tokens.size());
+  std::vector<const SpecialRule*> rules(spellings.size());
   for (const SpecialRule& rule : vocabulary.special_rules) rules[static_cast<size_t>(rule.id)] = &rule;
   std::vector<SpecialTokens::Entry> plain, normal;
-  for (size_t i = 0; i < vocabulary.tokens.size(); ++i) {
+  for (size_t i = 0; i < spellings.size(); ++i) {
     const TokenKind kind = vocabulary.kinds[i];
     if (kind != TokenKind::kControl && kind != TokenKind::kUserDefined) continue;
-    SpecialTokens::Entry entry{.spelling = vocabulary.tokens[i], .id = static_cast<TokenId>(i)};
+    SpecialTokens::Entry entry{.spelling = spellings[i], .id = static_cast<TokenId>(i)};
     const SpecialRule* rule = rules[i];
     if (rule != nullptr) {
       entry.takes_space_before = rule->takes_space_before;
@@ -305,7 +306,7 @@ std::vector<TokenId> Tokenizer::encode_plain(std::string_view text, Bos bos) con
   return encode(text, {&all, 1}, bos);
 }
 
-int32_t Tokenizer::vocab_size() const { return static_cast<int32_t>(impl_->vocabulary.tokens.size()); }
+int32_t Tokenizer::vocab_size() const { return static_cast<int32_t>(impl_->spellings.size()); }
 
 std::string_view Tokenizer::token_bytes(TokenId id) const {
   CHECK(id >= 0 && id < vocab_size());

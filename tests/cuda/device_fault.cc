@@ -1,5 +1,5 @@
-// To be preloaded into a server: once the file that HUSSAR_FAULT_FILE names exists, a kernel that traps runs in
-// the process's own context on device 0, which loses the context as a fault of the hardware would.
+// To be preloaded into a server: once the file that HUSSAR_FAULT_FILE names exists, a kernel that traps runs
+// in the process's own context on device 0, which loses the context as a fault of the hardware would.
 #include <dlfcn.h>
 #include <unistd.h>
 
