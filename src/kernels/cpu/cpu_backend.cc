@@ -270,6 +270,8 @@ void CpuBackend::forward(const Batch& batch, const Forward& forward) {
   const FlushDenormals flush;
   rows_.clear();
   logit_rows_.clear();
+  matrices_before_.swap(matrices_);
+  matrices_.clear();
   sampled_ = {};
   untiled_rows_ = 0;
   sampler_->begin_step();

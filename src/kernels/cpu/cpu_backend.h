@@ -126,7 +126,11 @@ class CpuBackend final : public Backend {
   Input input_of(const float* x, int64_t cols) const;
   void add_reader(const MatrixView& w, Input* input) const;
   Product product(const Input& input, const MatrixView& w, const float* bias, float* y, int64_t y_stride,
-                  StoreMode mode) const;
+                  StoreMode mode);
+  // What this member reads next comes nearer while it waits for others: the matrix behind those of the
+  // operation that is under way, or the given one.
+  void prefetch_next(int32_t member) const;
+  void prefetch_share(const MatrixView& w, int32_t member) const;
   bool divides_rows(int64_t prompt_rows) const;
   Range divided_rows(int64_t prompt_rows, int32_t member) const;
   void multiply_untiled(const Product& product, Range panels) const;
@@ -161,6 +165,8 @@ class CpuBackend final : public Backend {
   std::vector<Row> rows_;            // of the step
   int32_t untiled_rows_ = 0;         // the first ones, before those of prompts that take tiles
   std::vector<int32_t> logit_rows_;  // rows of the batch whose logits are wanted
+  // Matrices in the order of their products, of this step and of the one before: steps are alike.
+  std::vector<const MatrixView*> matrices_, matrices_before_;
   std::span<const SampledToken> sampled_;
 };
 

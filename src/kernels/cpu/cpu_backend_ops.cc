@@ -11,6 +11,9 @@ namespace {
 constexpr int64_t kSmallElements = 2048;
 // Prompt rows are divided between the members when each has at least so many of them.
 constexpr int64_t kRowsToDivide = 192;
+// Steps of so few rows wait for memory: what is read next is asked for ahead, so much of it.
+constexpr size_t kRowsBoundByMemory = 8;
+constexpr int64_t kPrefetchBytes = 256 << 10;
 
 }  // namespace
 
@@ -114,7 +117,8 @@ Range CpuBackend::divided_rows(int64_t prompt_rows, int32_t member) const {
 }
 
 CpuBackend::Product CpuBackend::product(const Input& input, const MatrixView& w, const float* bias, float* y,
-                                        int64_t y_stride, StoreMode mode) const {
+                                        int64_t y_stride, StoreMode mode) {
+  matrices_.push_back(&w);
   LinearArgs args{};
   args.w = w;
   args.blocks = work_.blocks;
@@ -126,6 +130,19 @@ CpuBackend::Product CpuBackend::product(const Input& input, const MatrixView& w,
   args.bias = bias;
   args.mode = mode;
   return {args, work_.tiles, multiplies_tiles(w.dtype) ? input.untiled_rows : input.rows};
+}
+
+void CpuBackend::prefetch_next(int32_t member) const {
+  if (matrices_before_.empty()) return;
+  prefetch_share(*matrices_before_[matrices_.size() % matrices_before_.size()], member);
+}
+
+void CpuBackend::prefetch_share(const MatrixView& w, int32_t member) const {
+  if (rows_.size() > kRowsBoundByMemory) return;
+  const Range own = panel_share(w.rows, member, team_->size());
+  const int64_t bytes = std::min(kPrefetchBytes, (own.end - own.begin) * w.panel_bytes);
+  const uint8_t* const begin = w.panels + own.begin * w.panel_bytes;
+  ThreadTeam::prefetch_while_waiting(begin, begin + bytes);
 }
 
 // The panels of the first rows, which take no tiles.
@@ -245,6 +262,7 @@ void CpuBackend::norm_qkv_rope_store(Activation x, const AttentionWeights& w, in
   team_->run([&](int32_t member) {
     prepare_share(input, member);
     for (const Product& product : products) multiply_share(product, member);
+    prefetch_next(member);
     if (small) return;
     team_->barrier();
     rotate_share(w, layer, member);
@@ -268,6 +286,7 @@ void CpuBackend::linear_residual(Activation in, const Weight& w, Activation x) {
   team_->run([&](int32_t member) {
     prepare_share(input, member);
     multiply_share(added, member);
+    prefetch_next(member);
   });
 }
 
@@ -339,8 +358,10 @@ void CpuBackend::norm_gated_mlp(const MlpWeights& w, Activation x) {
   team_->run([&](int32_t member) {
     prepare_share(input, member);
     gated_share(gate, up, added, member);
+    prefetch_share(down, member);
     team_->barrier();
     multiply_share(added, member);
+    prefetch_next(member);
   });
 }
 
@@ -360,6 +381,7 @@ void CpuBackend::logits(Activation x, const Weight& norm, const Weight& head) {
   team_->run([&](int32_t member) {
     prepare_share(input, member);
     multiply_share(all, member);
+    prefetch_next(member);
   });
 }
 

@@ -16,7 +16,13 @@ namespace hussar::cpu {
 namespace {
 
 constexpr int32_t kSpinUs = 20;
+constexpr int64_t kLineBytes = 64;
 constexpr uint32_t kFlushBits = 0x8040;  // FTZ and DAZ of MXCSR
+
+struct Ahead {
+  const uint8_t *at = nullptr, *end = nullptr;
+};
+thread_local Ahead ahead;
 
 void futex_wait(std::atomic<uint32_t>* word, uint32_t value) {
   syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, nullptr, nullptr, 0);
@@ -54,7 +60,12 @@ void ThreadTeam::Gate::wait_while(uint32_t value, int32_t spin_us) {
   while (spin_us > 0) {
     for (int i = 0; i < 16; i++) {
       if (value_.load(std::memory_order_acquire) != value) return;
-      _mm_pause();
+      if (ahead.at >= ahead.end) {
+        _mm_pause();
+        continue;
+      }
+      _mm_prefetch(ahead.at, _MM_HINT_T1);
+      ahead.at += kLineBytes;
     }
     if (Clock::now() >= deadline) break;
   }
@@ -109,6 +120,8 @@ void ThreadTeam::work(int32_t member) {
     barrier();
   }
 }
+
+void ThreadTeam::prefetch_while_waiting(const uint8_t* begin, const uint8_t* end) { ahead = {begin, end}; }
 
 void ThreadTeam::barrier() {
   if (size_ == 1) return;

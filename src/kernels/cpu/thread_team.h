@@ -79,6 +79,10 @@ class ThreadTeam {
   // run(), called by every member.
   void barrier();
 
+  // Memory that the calling member reads next: brought near while it waits for others, here or for the next
+  // run(). It replaces what an earlier call has left.
+  static void prefetch_while_waiting(const uint8_t* begin, const uint8_t* end);
+
  private:
   using Job = void (*)(void* state, int32_t member);
 

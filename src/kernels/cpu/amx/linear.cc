@@ -15,7 +15,7 @@ using namespace avx512;
 
 constexpr int32_t kGroupTokens = 16;
 // Fewer tokens leave the tiles so empty that dot products without them are faster.
-constexpr int32_t kFewestTokens = 12;
+constexpr int32_t kFewestTokens = 9;
 // Tokens that take turns with a panel's unpacked blocks, and the most columns that are rearranged for them.
 constexpr int32_t kChunkTokens = 64;
 constexpr int32_t kBlocksMax = 256;
@@ -58,12 +58,13 @@ struct alignas(64) Scratch {
 #define SECOND_TOKENS 4
 #define SECOND_WEIGHTS 5
 
-void configure(bool halves) {
+// For groups of so many tokens.
+void configure(bool halves, int32_t tokens) {
   TileConfig config;
   const int32_t columns = halves ? kBlockColumns / 2 : kBlockColumns;
   for (const int first : {SUMS, SECOND_SUMS}) {
-    config.set(first, kGroupTokens, 4 * kPanelRows);
-    config.set(first + 1, kGroupTokens, columns);
+    config.set(first, tokens, 4 * kPanelRows);
+    config.set(first + 1, tokens, columns);
     config.set(first + 2, columns / 4, 4 * kPanelRows);
   }
   config.load();
@@ -245,7 +246,7 @@ void multiply_chunk(const LinearArgs& args, int64_t panel_begin, int64_t panel_e
 template <DType F>
 void product(const LinearArgs& args, int64_t panel_begin, int64_t panel_end) {
   Scratch scratch;
-  configure(F == DType::kQ6_K);
+  configure(F == DType::kQ6_K, args.tokens < kGroupTokens ? args.tokens : kGroupTokens);
   for (int32_t token = 0; token < args.tokens; token += kChunkTokens) {
     LinearArgs chunk = args;
     chunk.tokens = args.tokens - token < kChunkTokens ? args.tokens - token : kChunkTokens;
