@@ -49,7 +49,7 @@ def stop_all():
         stop(process, seconds=0.5)
 
 
-def run(command, both=False):
+def run(command, both=False, fine_codes=(0,)):
     """What it wrote to standard output, or to both outputs."""
     folder = tempfile.mkdtemp(prefix="cpu_side_by_side")  # some programs leave logs where they run
     error_to = subprocess.STDOUT if both else subprocess.PIPE
@@ -63,7 +63,7 @@ def run(command, both=False):
         for name in os.listdir(folder):
             os.unlink(os.path.join(folder, name))
         os.rmdir(folder)
-    if process.returncode:
+    if process.returncode not in fine_codes:
         raise Failure(f"{os.path.basename(command[0])} ended with {process.returncode}: {last_words(err or out)}")
     return out
 

@@ -75,7 +75,8 @@ Result<PerfBench> PerfBench::create(Backend& backend, const Model& model, const 
   bench.blocks_.resize(static_cast<size_t>(slots) * bench.blocks_per_slot_);
   std::iota(bench.blocks_.begin(), bench.blocks_.end(), 0);
   StepLimits limits;
-  limits.rows_max = std::max(sweep.step_rows_max, slots);
+  const int32_t longest = std::max(largest(sweep.prompts), largest(sweep.depths));
+  limits.rows_max = std::max(std::min(sweep.step_rows_max, longest), slots);
   limits.parts_max = slots;
   limits.logit_rows_max = slots;
   limits.context_max = context;
@@ -92,6 +93,8 @@ Result<PerfBench> PerfBench::create(Backend& backend, const Model& model, const 
   RETURN_IF_ERROR(backend.reserve(model.config().shape, kv, limits));
   RETURN_IF_ERROR(backend.prepare_steps([&model](Backend& b, const StepShape& s) { model.forward(b, s); }));
   bench.peaks_ = backend.measure_peaks(model.step_weight_bytes());
+  if (bench.peaks_.read_bytes_per_second <= 0 || bench.peaks_.macs_per_second <= 0)
+    return Error{ErrorCode::kDeviceFault, "what this device can reach could not be measured", "--device"};
   return bench;
 }
 

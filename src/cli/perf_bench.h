@@ -52,7 +52,7 @@ std::vector<PerfTest> list_perf_tests(const PerfSweep& sweep);
 class PerfBench {
  public:
   // Reserves for the largest test. Errors: as Backend::reserve; kTooLarge when a test exceeds the model's
-  // context; kOutOfMemory.
+  // context; kOutOfMemory; kDeviceFault (the peaks).
   static Result<PerfBench> create(Backend& backend, const Model& model, const PerfSweep& sweep);
 
   // Errors: kDeviceFault.

@@ -20,7 +20,7 @@ constexpr int32_t kVocabSize = 300;
 constexpr int32_t kTokensMax = 60;
 constexpr size_t kRequests = 60;
 
-std::unique_ptr<Engine> start(FakeRoles roles = FakeRoles::kAgree) {
+std::unique_ptr<Engine> start(FakeRoles roles = FakeRoles::kAgree, int32_t steps_in_flight_max = 1) {
   EngineOptions options;
   options.context_max = 400;
   options.kv_blocks = 200;
@@ -31,6 +31,7 @@ std::unique_ptr<Engine> start(FakeRoles roles = FakeRoles::kAgree) {
   device.vocab_size = kVocabSize;
   device.blocks = options.kv_blocks;
   device.roles = roles;
+  device.steps_in_flight_max = steps_in_flight_max;
   EngineParts parts;
   parts.backend = std::make_unique<FakeBackend>(device);
   parts.forward = [](Backend&, const StepShape&) {};
@@ -97,6 +98,30 @@ bool are_unlike(const std::vector<TokenId>& tokens) {
     if (!seen.insert(*item.as_string()).second) return false;
   }
   return true;
+}
+
+// Where a step may be launched before the tokens of the last one are known, a checked answer can be cancelled
+// at any time beside one that isn't.
+TEST(EngineCheckedAhead, CancelledAtAnyTimeBesideAnother) {
+  constexpr int kRounds = 300;
+  const unsigned seed = std::random_device()();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::mt19937 random(seed);
+  const auto checked = unlike_letters();
+  const auto engine = start(FakeRoles::kAgree, 2);
+  for (int round = 0; round < kRounds; ++round) {
+    const Request plain = request_with(nullptr, &random), other = request_with(checked, &random);
+    CollectedAnswer plain_answer, other_answer;
+    const auto other_id = engine->submit(other, other_answer.sink());
+    ASSERT_TRUE(other_id.ok());
+    ASSERT_TRUE(engine->submit(plain, plain_answer.sink()).ok());
+    std::this_thread::sleep_for(std::chrono::microseconds(random() % 1500));
+    engine->cancel(*other_id);
+    (void)other_answer.wait();
+    (void)plain_answer.wait();
+    if (round % 20 != 0) continue;
+    EXPECT_EQ(plain_answer.tokens(), alone(plain, FakeRoles::kAgree).tokens);
+  }
 }
 
 class EngineChecked : public testing::TestWithParam<FakeRoles> {};

@@ -281,6 +281,8 @@ bool EngineLoop::plan_step() {
 
 bool EngineLoop::plan_ahead() {
   if (backend_->info().steps_in_flight_max < 2) return false;
+  // What follows a grammar is looked at between two steps, and a slot is let go of with a whole plan only.
+  if (!masks_.slots().empty() || checks_.under_way()) return false;
   std::lock_guard lock(mutex_);
   if (closed_) return false;
   const TimePoint now = Clock::now();
