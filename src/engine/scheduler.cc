@@ -93,12 +93,7 @@ void Scheduler::fail(int32_t slot, std::string_view error, TimePoint now, std::v
 
 void Scheduler::plan(TimePoint now, StepPlan* plan) {
   CHECK(flights_.empty());
-  plan->step = counts_.steps + 1;
-  plan->parts.clear();
-  plan->rows = plan->logit_rows = 0;
-  plan->drafts.clear();
-  plan->started.clear();
-  plan->ended.clear();
+  begin_plan(plan);
   plan->ended.swap(slots_ended_);
   plan->ended.insert(plan->ended.end(), slots_anew_.begin(), slots_anew_.end());
   plan->started.swap(slots_anew_);
@@ -122,6 +117,16 @@ void Scheduler::plan(TimePoint now, StepPlan* plan) {
   set_under_way(*plan, prompt_rows);
 }
 
+// Empties a plan that is used anew.
+void Scheduler::begin_plan(StepPlan* plan) const {
+  plan->step = counts_.steps + 1;
+  plan->parts.clear();
+  plan->rows = plan->logit_rows = 0;
+  plan->drafts.clear();
+  plan->started.clear();
+  plan->ended.clear();
+}
+
 void Scheduler::set_under_way(const StepPlan& plan, int32_t prompt_rows) {
   flights_.push_back({plan.step, prompt_rows, plan.rows - prompt_rows});
   ++counts_.steps;
@@ -133,12 +138,7 @@ void Scheduler::set_under_way(const StepPlan& plan, int32_t prompt_rows) {
 bool Scheduler::plan_ahead(const StepPlan& current, StepPlan* ahead) {
   CHECK(flights_.size() == 1 && flights_.front().step == current.step);
   if (!can_plan_ahead()) return false;
-  ahead->step = counts_.steps + 1;
-  ahead->parts.clear();
-  ahead->rows = ahead->logit_rows = 0;
-  ahead->drafts.clear();
-  ahead->started.clear();
-  ahead->ended.clear();
+  begin_plan(ahead);
   for (const int32_t slot : running_) {
     if (goes_on(at(slot))) add_part(slot, 1, RowRole::kGenerated, ahead);
   }

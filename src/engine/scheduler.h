@@ -237,6 +237,7 @@ class Scheduler {
   void adopt_prefix(Sequence& sequence);
   void plan_prompts(StepPlan* plan);
   void plan_drafts(StepPlan* plan);
+  void begin_plan(StepPlan* plan) const;
   bool can_plan_ahead() const;
   bool goes_on(const Sequence& sequence) const;
   void set_under_way(const StepPlan& plan, int32_t prompt_rows);

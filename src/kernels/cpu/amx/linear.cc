@@ -3,9 +3,11 @@
 // order (linear_kernels.h). What tiles do not help with is AVX-512's.
 #include <immintrin.h>
 
+#include "kernels/cpu/amx/lookahead.h"
 #include "kernels/cpu/amx/tiles.h"
 #include "kernels/cpu/avx512/linear.h"
 #include "kernels/cpu/avx512/panel.h"
+#include "kernels/cpu/format_switch.h"
 #include "kernels/cpu/linear_kernels.h"
 
 namespace hussar::cpu::amx {
@@ -156,17 +158,6 @@ INLINE void add_sums(const WeightBlock& w, const TokenBlock& a,
   }
 }
 
-// What is unpacked soon, asked for piece by piece meanwhile: unpacking reads in bursts, which the processor
-// doesn't foresee.
-struct Lookahead {
-  const uint8_t *at, *end;
-  int64_t step_bytes;  // a multiple of a line
-  INLINE void advance() {
-    const uint8_t* const stop = at + step_bytes < end ? at + step_bytes : end;
-    for (; at < stop; at += 64) _mm_prefetch(at, _MM_HINT_T0);
-  }
-};
-
 // Blocks [first, first + count) of a panel, unpacked, for all groups of tokens in turn.
 struct Slab {
   int32_t first, count, groups;
@@ -232,8 +223,7 @@ void multiply_chunk(const LinearArgs& args, int64_t panel_begin, int64_t panel_e
       unpack_slab<F>(at, first, count, scratch->slab);
       const uint8_t* const next = at + (first + count) * args.w.panel_bytes / blocks;
       const uint8_t* const next_end = at + after * args.w.panel_bytes / blocks;
-      Slab slab{first, count, groups, {next, next_end < end ? next_end : end, 0}};
-      slab.next.step_bytes = ((slab.next.end - next) / (count * groups) / 64 + 1) * 64;
+      Slab slab{first, count, groups, {next, next_end < end ? next_end : end, count * groups}};
       for (int32_t k = 0; k < kAhead && k < count; k++)
         multiply<F>(scratch->slab[k], scratch->tokens[0][first + k], scratch->sums + k * 2);
       for (int32_t group = 0; group < groups; group++) add_group<F>(&slab, group, tokens_of(group), scratch);
@@ -261,28 +251,13 @@ void linear(const LinearArgs& args, int64_t panel_begin, int64_t panel_end) {
   const int32_t blocks = args.w.cols / kBlockColumns;
   if (args.tokens < kFewestTokens || blocks < kAhead || blocks > kBlocksMax)
     return avx512::linear(args, panel_begin, panel_end);
-  switch (args.w.dtype) {
-    case DType::kF32:
-    case DType::kF16:
-    case DType::kBF16:
-      return avx512::linear(args, panel_begin, panel_end);
-    case DType::kQ4_0:
-      return product<DType::kQ4_0>(args, panel_begin, panel_end);
-    case DType::kQ4_1:
-      return product<DType::kQ4_1>(args, panel_begin, panel_end);
-    case DType::kQ5_0:
-      return product<DType::kQ5_0>(args, panel_begin, panel_end);
-    case DType::kQ5_1:
-      return product<DType::kQ5_1>(args, panel_begin, panel_end);
-    case DType::kQ8_0:
-      return product<DType::kQ8_0>(args, panel_begin, panel_end);
-    case DType::kQ4_K:
-      return product<DType::kQ4_K>(args, panel_begin, panel_end);
-    case DType::kQ5_K:
-      return product<DType::kQ5_K>(args, panel_begin, panel_end);
-    case DType::kQ6_K:
-      return product<DType::kQ6_K>(args, panel_begin, panel_end);
-  }
+  with_format(args.w.dtype, [&](auto format) {
+    if constexpr (format() == DType::kF32 || format() == DType::kF16 || format() == DType::kBF16) {
+      avx512::linear(args, panel_begin, panel_end);
+    } else {
+      product<format()>(args, panel_begin, panel_end);
+    }
+  });
 }
 
 }  // namespace

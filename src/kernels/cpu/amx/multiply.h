@@ -4,6 +4,7 @@
 
 #include <immintrin.h>
 
+#include "kernels/cpu/amx/lookahead.h"
 #include "kernels/cpu/amx/tiles.h"
 #include "kernels/cpu/tile_kernels.h"
 
@@ -62,27 +63,17 @@ inline __attribute__((always_inline)) void add_products(const Operands& operands
   }
 }
 
-// What the next step will unpack of a panel's run of columns, brought nearer piece by piece while this one
-// multiplies: unpacking reads in bursts, which the processor doesn't foresee.
-class Lookahead {
- public:
-  Lookahead(const MatrixView& w, int64_t panel, int64_t panel_end, TileRun run) {
-    if (panel >= panel_end) return;
-    const int64_t across = row_tiles(w.cols);
-    const uint8_t* const base = w.panels + panel * w.panel_bytes;
-    at_ = base + w.panel_bytes * run.begin / across;
-    end_ = base + w.panel_bytes * (run.begin + run.count) / across;
-  }
-  // The bytes for one of `calls` calls that are left.
-  void advance(int32_t calls) {
-    const int64_t bytes = (end_ - at_) / (calls > 0 ? calls : 1) + 1;
-    for (const uint8_t* const stop = at_ + bytes < end_ ? at_ + bytes : end_; at_ < stop; at_ += 64)
-      _mm_prefetch(at_, _MM_HINT_T1);
-  }
+// At a panel's run of columns, which is unpacked next, in so many calls; at nothing behind the last panel.
+inline Lookahead look_at(const MatrixView& w, int64_t panel, int64_t panel_end, TileRun run, int32_t calls) {
+  if (panel >= panel_end) return {nullptr, nullptr, 1};
+  const int64_t across = row_tiles(w.cols);
+  const uint8_t* const base = w.panels + panel * w.panel_bytes;
+  return {base + w.panel_bytes * run.begin / across, base + w.panel_bytes * (run.begin + run.count) / across,
+          calls};
+}
 
- private:
-  const uint8_t *at_ = nullptr, *end_ = nullptr;
-};
+// Pairs of groups of 16 tokens.
+inline int32_t group_pairs(int32_t tokens) { return (tokens + 2 * kTileRows - 1) / (2 * kTileRows); }
 
 inline void configure_tiles() {
   TileConfig config;

@@ -105,10 +105,12 @@ void gated(const TiledGatedArgs& args, int64_t panel_begin, int64_t panel_end) {
         writers[1](args.up, panel, part.run.begin, part.run.count, scratch.tiles[1]);
         const TileRun next = tile_run(args.gate.cols, part.run.last ? 0 : i + 1);
         const int64_t next_panel = part.run.last ? panel + 1 : panel;
-        Lookahead gate(args.gate, next_panel, panel_end, next), up(args.up, next_panel, panel_end, next);
+        const int32_t calls = group_pairs(chunk_end - chunk);
+        Lookahead gate = look_at(args.gate, next_panel, panel_end, next, calls);
+        Lookahead up = look_at(args.up, next_panel, panel_end, next, calls);
         for (int32_t token = chunk; token < chunk_end; token += 2 * kTileRows) {
-          gate.advance((chunk_end - token) / (2 * kTileRows));
-          up.advance((chunk_end - token) / (2 * kTileRows));
+          gate.advance();
+          up.advance();
           if (chunk_end - token > kTileRows) {
             multiply<2>(args, part, token, scratch);
           } else {

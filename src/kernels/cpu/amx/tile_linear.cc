@@ -88,7 +88,7 @@ void run_step(Step step, WeightWriter write, Scratch* scratch) {
   for (int32_t p = 0; p < P; p++)
     write(step.args.w, step.panel + p, step.run.begin, step.run.count, scratch->tiles[p]);
   for (int32_t token = 0; token < step.args.tokens; token += 2 * kTileRows) {
-    for (Lookahead& next : step.next) next.advance((step.args.tokens - token) / (2 * kTileRows));
+    for (Lookahead& next : step.next) next.advance();
     if (step.args.tokens - token > kTileRows) {
       multiply<P, 2>(step, token, scratch);
     } else {
@@ -102,6 +102,7 @@ void multiply_chunk(const TiledLinearArgs& args, int64_t panel_begin, int64_t pa
   const WeightWriter write = weight_writer(args.w.dtype);
   const int32_t runs = tile_runs(args.w.cols);
   const auto pairs = static_cast<int32_t>((panel_end - panel_begin + 1) / 2);
+  const int32_t calls = group_pairs(args.tokens);
   // Activations that don't fit the cache are walked through run by run, since each panel would read all of
   // them anew.
   const bool fits = tiled_elements(args.tokens, args.w.cols) * 2 <= kActivationBytes;
@@ -113,8 +114,8 @@ void multiply_chunk(const TiledLinearArgs& args, int64_t panel_begin, int64_t pa
     const Step step = {args,
                        panel,
                        run_of(i),
-                       {Lookahead(args.w, panel_of(next), panel_end, run_of(next)),
-                        Lookahead(args.w, panel_of(next) + 1, panel_end, run_of(next))}};
+                       {look_at(args.w, panel_of(next), panel_end, run_of(next), calls),
+                        look_at(args.w, panel_of(next) + 1, panel_end, run_of(next), calls)}};
     if (panel + 1 < panel_end) {
       run_step<2>(step, write, scratch);
     } else {

@@ -3,6 +3,7 @@
 #include <immintrin.h>
 
 #include "kernels/cpu/avx512/panel.h"
+#include "kernels/cpu/format_switch.h"
 
 namespace hussar::cpu::amx {
 namespace {
@@ -84,30 +85,13 @@ void write_tiles(const MatrixView& w, int64_t panel, int32_t first, int32_t coun
 }  // namespace
 
 WeightWriter weight_writer(DType dtype) {
-  switch (dtype) {
-    case DType::kF32:
-    case DType::kF16:
+  return with_format(dtype, [](auto format) -> WeightWriter {
+    if constexpr (format() == DType::kF32 || format() == DType::kF16) {
       return nullptr;
-    case DType::kBF16:
-      return write_tiles<DType::kBF16>;
-    case DType::kQ4_0:
-      return write_tiles<DType::kQ4_0>;
-    case DType::kQ4_1:
-      return write_tiles<DType::kQ4_1>;
-    case DType::kQ5_0:
-      return write_tiles<DType::kQ5_0>;
-    case DType::kQ5_1:
-      return write_tiles<DType::kQ5_1>;
-    case DType::kQ8_0:
-      return write_tiles<DType::kQ8_0>;
-    case DType::kQ4_K:
-      return write_tiles<DType::kQ4_K>;
-    case DType::kQ5_K:
-      return write_tiles<DType::kQ5_K>;
-    case DType::kQ6_K:
-      return write_tiles<DType::kQ6_K>;
-  }
-  return nullptr;
+    } else {
+      return write_tiles<format()>;
+    }
+  });
 }
 
 }  // namespace hussar::cpu::amx

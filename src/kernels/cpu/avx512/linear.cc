@@ -6,6 +6,7 @@
 #include <immintrin.h>
 
 #include "kernels/cpu/avx512/panel.h"
+#include "kernels/cpu/format_switch.h"
 
 namespace hussar::cpu::avx512 {
 namespace {
@@ -172,30 +173,7 @@ void product(const LinearArgs& args, int64_t panel_begin, int64_t panel_end) {
 }  // namespace
 
 void linear(const LinearArgs& args, int64_t panel_begin, int64_t panel_end) {
-  switch (args.w.dtype) {
-    case DType::kF32:
-      return product<DType::kF32>(args, panel_begin, panel_end);
-    case DType::kF16:
-      return product<DType::kF16>(args, panel_begin, panel_end);
-    case DType::kBF16:
-      return product<DType::kBF16>(args, panel_begin, panel_end);
-    case DType::kQ4_0:
-      return product<DType::kQ4_0>(args, panel_begin, panel_end);
-    case DType::kQ4_1:
-      return product<DType::kQ4_1>(args, panel_begin, panel_end);
-    case DType::kQ5_0:
-      return product<DType::kQ5_0>(args, panel_begin, panel_end);
-    case DType::kQ5_1:
-      return product<DType::kQ5_1>(args, panel_begin, panel_end);
-    case DType::kQ8_0:
-      return product<DType::kQ8_0>(args, panel_begin, panel_end);
-    case DType::kQ4_K:
-      return product<DType::kQ4_K>(args, panel_begin, panel_end);
-    case DType::kQ5_K:
-      return product<DType::kQ5_K>(args, panel_begin, panel_end);
-    case DType::kQ6_K:
-      return product<DType::kQ6_K>(args, panel_begin, panel_end);
-  }
+  with_format(args.w.dtype, [&](auto format) { product<format()>(args, panel_begin, panel_end); });
 }
 
 namespace {
